@@ -1,0 +1,144 @@
+package data
+
+import "time"
+
+// Partition is a Kafka partition that may be missing; the zero value is "none".
+type Partition struct {
+	n  int32
+	ok bool
+}
+
+// PartitionOf is the partition n.
+func PartitionOf(n int32) Partition { return Partition{n, true} }
+
+// Get returns the number and whether there is one.
+func (p Partition) Get() (int32, bool) { return p.n, p.ok }
+
+// Record is what source and sink records have in common and what transforms see: where it goes
+// or came from, key, value, headers.
+//
+// The zero value of each field means "none": Topic "", Partition{}, Timestamp time.Time{}.
+// A Timestamp has millisecond precision in Kafka.
+type Record struct {
+	Topic       string
+	Partition   Partition
+	KeySchema   *Schema
+	Key         any
+	ValueSchema *Schema
+	Value       any
+	Timestamp   time.Time
+	// Headers belong to the record. Code that changes them must replace the slice or use
+	// Headers' methods, which never write into the slice they were called on.
+	Headers Headers
+}
+
+// Offset is where a source record lies in its source, so that reading can go on behind it. It
+// is an interface so that a task can keep one number per record and pay for the map only when
+// offsets are committed.
+type Offset interface {
+	// OffsetMap is the offset as stored: names to values that JSON can hold (string, bool,
+	// int64, float64, nil and so on). It may be called from another goroutine, later.
+	OffsetMap() map[string]any
+}
+
+// OffsetMap is an Offset that is a map already.
+type OffsetMap map[string]any
+
+// OffsetMap returns the map itself.
+func (m OffsetMap) OffsetMap() map[string]any { return m }
+
+// SourceRecord is a record on its way from a source task to Kafka.
+type SourceRecord struct {
+	Record
+	// SourcePartition names the part of the source that the record is from. Offsets are kept
+	// in order per source partition. The map must not change once it was in a record, and a task
+	// should use one map per partition, not one per record: maps are told apart by identity
+	// first.
+	SourcePartition map[string]any
+	// SourceOffset is the place to go on from after this record. nil: not tracked.
+	SourceOffset Offset
+}
+
+// TimestampType says who set a consumed record's timestamp.
+type TimestampType int8
+
+// The timestamp types, numbered as Kafka's.
+const (
+	NoTimestampType TimestampType = iota - 1
+	CreateTime
+	LogAppendTime
+)
+
+var timestampTypeNames = [...]string{"NO_TIMESTAMP_TYPE", "CREATE_TIME", "LOG_APPEND_TIME"}
+
+// String is the Java constant's name.
+func (t TimestampType) String() string { return timestampTypeNames[t+1] }
+
+// SinkRecord is a record consumed from Kafka on its way to a sink task. Its Record carries what
+// converters and transforms made of it; the Original fields say where it lies in Kafka whatever
+// a transform did (KIP-793).
+type SinkRecord struct {
+	Record
+	Offset            int64
+	TimestampType     TimestampType
+	OriginalTopic     string
+	OriginalPartition int32
+	OriginalOffset    int64
+}
+
+// TopicPartition names a partition of a topic.
+type TopicPartition struct {
+	Topic     string
+	Partition int32
+}
+
+// SchemaAndValue is a value with its schema (nil for a schemaless one).
+type SchemaAndValue struct {
+	Schema *Schema
+	Value  any
+}
+
+// Header is one header of a record.
+type Header struct {
+	Key    string
+	Schema *Schema
+	Value  any
+}
+
+// Headers are a record's headers in order; a key may occur more than once.
+type Headers []Header
+
+// Last returns the last header with the key.
+func (h Headers) Last(key string) (Header, bool) {
+	for i := len(h) - 1; i >= 0; i-- {
+		if h[i].Key == key {
+			return h[i], true
+		}
+	}
+	return Header{}, false
+}
+
+// Has reports whether there is a header with the key.
+func (h Headers) Has(key string) bool {
+	_, ok := h.Last(key)
+	return ok
+}
+
+// Add returns the headers with one more at the end. h itself is unchanged.
+func (h Headers) Add(key string, schema *Schema, value any) Headers {
+	return append(h[:len(h):len(h)], Header{key, schema, value})
+}
+
+// Remove returns the headers without those of the key. h itself is unchanged.
+func (h Headers) Remove(key string) Headers {
+	if !h.Has(key) {
+		return h
+	}
+	var out Headers
+	for _, x := range h {
+		if x.Key != key {
+			out = append(out, x)
+		}
+	}
+	return out
+}

@@ -1,0 +1,203 @@
+package data
+
+import (
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+// Type is the physical type of a schema.
+type Type uint8
+
+// The types, in the order of Java's Schema.Type.
+const (
+	Int8 Type = iota + 1
+	Int16
+	Int32
+	Int64
+	Float32
+	Float64
+	Boolean
+	String
+	Bytes
+	Array
+	MapType
+	StructType
+)
+
+var typeNames = [...]string{"", "INT8", "INT16", "INT32", "INT64", "FLOAT32", "FLOAT64", "BOOLEAN", "STRING", "BYTES", "ARRAY", "MAP", "STRUCT"}
+
+// String is the Java name of the type, e.g. INT32.
+func (t Type) String() string { return typeNames[t] }
+
+// Primitive reports whether the type is neither ARRAY, MAP nor STRUCT.
+func (t Type) Primitive() bool { return t >= Int8 && t <= Bytes }
+
+// TypeByName finds a type by its Java name (upper case).
+func TypeByName(name string) (Type, bool) {
+	for i := Int8; i <= StructType; i++ {
+		if typeNames[i] == name {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// Field is one field of a STRUCT schema.
+type Field struct {
+	Name   string
+	Index  int
+	Schema *Schema
+}
+
+// Parameter is one entry of a schema's parameters, kept in order.
+type Parameter struct{ Name, Value string }
+
+// Schema describes a value. It is immutable; make one with a Builder. The nil *Schema means "no
+// schema".
+type Schema struct {
+	typ        Type
+	optional   bool
+	name       string
+	doc        string
+	version    int32
+	hasVersion bool
+	def        any
+	params     []Parameter
+	fields     []Field
+	index      map[string]int
+	key, elem  *Schema
+}
+
+// Type is the physical type.
+func (s *Schema) Type() Type { return s.typ }
+
+// Optional reports whether null is a value of this schema.
+func (s *Schema) Optional() bool { return s.optional }
+
+// Name is the schema's name, "" for none. Logical types are known by it.
+func (s *Schema) Name() string { return s.name }
+
+// Doc is the documentation, "" for none.
+func (s *Schema) Doc() string { return s.doc }
+
+// Version is the schema's version and whether it has one.
+func (s *Schema) Version() (int32, bool) { return s.version, s.hasVersion }
+
+// Default is the default value, nil for none.
+func (s *Schema) Default() any { return s.def }
+
+// Parameters are the parameters in order. The slice must not be changed.
+func (s *Schema) Parameters() []Parameter { return s.params }
+
+// Parameter finds one parameter.
+func (s *Schema) Parameter(name string) (string, bool) {
+	for _, p := range s.params {
+		if p.Name == name {
+			return p.Value, true
+		}
+	}
+	return "", false
+}
+
+// Fields are a STRUCT's fields in order. The slice must not be changed.
+func (s *Schema) Fields() []Field { return s.fields }
+
+// Field finds a field of a STRUCT by name.
+func (s *Schema) Field(name string) (Field, bool) {
+	i := s.FieldIndex(name)
+	if i < 0 {
+		return Field{}, false
+	}
+	return s.fields[i], true
+}
+
+// FieldIndex is the place of a STRUCT's field, -1 if there is none of that name.
+func (s *Schema) FieldIndex(name string) int {
+	if s.index == nil {
+		for i := range s.fields {
+			if s.fields[i].Name == name {
+				return i
+			}
+		}
+		return -1
+	}
+	if i, ok := s.index[name]; ok {
+		return i
+	}
+	return -1
+}
+
+// KeySchema is a MAP's key schema.
+func (s *Schema) KeySchema() *Schema { return s.key }
+
+// ValueSchema is a MAP's value schema or an ARRAY's element schema.
+func (s *Schema) ValueSchema() *Schema { return s.elem }
+
+// Schemas of the primitive types, required and optional.
+var (
+	Int8Schema    = &Schema{typ: Int8}
+	Int16Schema   = &Schema{typ: Int16}
+	Int32Schema   = &Schema{typ: Int32}
+	Int64Schema   = &Schema{typ: Int64}
+	Float32Schema = &Schema{typ: Float32}
+	Float64Schema = &Schema{typ: Float64}
+	BooleanSchema = &Schema{typ: Boolean}
+	StringSchema  = &Schema{typ: String}
+	BytesSchema   = &Schema{typ: Bytes}
+
+	OptionalInt8Schema    = &Schema{typ: Int8, optional: true}
+	OptionalInt16Schema   = &Schema{typ: Int16, optional: true}
+	OptionalInt32Schema   = &Schema{typ: Int32, optional: true}
+	OptionalInt64Schema   = &Schema{typ: Int64, optional: true}
+	OptionalFloat32Schema = &Schema{typ: Float32, optional: true}
+	OptionalFloat64Schema = &Schema{typ: Float64, optional: true}
+	OptionalBooleanSchema = &Schema{typ: Boolean, optional: true}
+	OptionalStringSchema  = &Schema{typ: String, optional: true}
+	OptionalBytesSchema   = &Schema{typ: Bytes, optional: true}
+)
+
+// Builder makes a Schema step by step. The first mistake is kept and returned by Build as an
+// errs.SchemaBuilder error. A Builder is used once, from one goroutine.
+type Builder struct {
+	s       Schema
+	err     error
+	set     uint8 // properties that were set: Java lets each be set once
+	optSet  bool
+	nameSet bool
+}
+
+// NewBuilder starts a schema of a primitive or STRUCT type.
+func NewBuilder(t Type) *Builder { return &Builder{s: Schema{typ: t}} }
+
+// ArrayOf starts an ARRAY schema.
+func ArrayOf(elem *Schema) *Builder { return &Builder{s: Schema{typ: Array, elem: elem}} }
+
+// MapOf starts a MAP schema.
+func MapOf(key, value *Schema) *Builder {
+	return &Builder{s: Schema{typ: MapType, key: key, elem: value}}
+}
+
+// StructOf is a required STRUCT schema from name, schema pairs given in order, for code that
+// knows its fields: it panics on a mistake of the programmer's.
+func StructOf(field string, schema *Schema, more ...any) *Schema {
+	b := NewBuilder(StructType).Field(field, schema)
+	for i := 0; i+1 < len(more); i += 2 {
+		b.Field(more[i].(string), more[i+1].(*Schema))
+	}
+	return b.MustBuild()
+}
+
+func (b *Builder) fail(format string, args ...any) *Builder {
+	if b.err == nil {
+		b.err = errs.SchemaBuilder.New(format, args...)
+	}
+	return b
+}
+
+// MustBuild is Build for schemas fixed in code; it panics on an error.
+func (b *Builder) MustBuild() *Schema {
+	s, err := b.Build()
+	if err != nil {
+		panic(err)
+	}
+	return s
+}

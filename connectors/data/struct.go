@@ -1,0 +1,68 @@
+package data
+
+import "github.com/troupe-connect/troupe/connectors/errs"
+
+// Struct is a value of a STRUCT schema. A struct in a record is read only.
+type Struct struct {
+	schema *Schema
+	values []any
+}
+
+// NewStruct is a struct of the schema with every field null. The schema must be a STRUCT; else
+// Validate and Put say so.
+func NewStruct(schema *Schema) *Struct {
+	return &Struct{schema: schema, values: make([]any, len(schema.fields))}
+}
+
+// Schema is the struct's schema.
+func (s *Struct) Schema() *Schema { return s.schema }
+
+// At is the value of the i-th field as stored, without its default.
+func (s *Struct) At(i int) any { return s.values[i] }
+
+// SetAt sets the i-th field without checking the value: for code that derived the schema from
+// the value. Validate finds what doesn't fit.
+func (s *Struct) SetAt(i int, value any) { s.values[i] = value }
+
+// With sets a field, unchecked like SetAt, and returns the struct. A name that the schema doesn't have is a
+// programmer's mistake and panics; use Put for names that come from data.
+func (s *Struct) With(field string, value any) *Struct {
+	s.values[s.schema.FieldIndex(field)] = value
+	return s
+}
+
+// Put checks a value against its field's schema and sets it. Errors are errs.Data.
+func (s *Struct) Put(field string, value any) error {
+	i := s.schema.FieldIndex(field)
+	if i < 0 {
+		return errs.Data.New("%s is not a valid field name", field)
+	}
+	if err := ValidateField(field, s.schema.fields[i].Schema, value); err != nil {
+		return err
+	}
+	s.values[i] = value
+	return nil
+}
+
+// GetWithoutDefault is the value of a field as stored and whether the schema has the field.
+func (s *Struct) GetWithoutDefault(field string) (any, bool) {
+	i := s.schema.FieldIndex(field)
+	if i < 0 {
+		return nil, false
+	}
+	return s.values[i], true
+}
+
+// Get is the value of a field, its default where it is null, and whether the schema has the
+// field.
+func (s *Struct) Get(field string) (any, bool) {
+	i := s.schema.FieldIndex(field)
+	if i < 0 {
+		return nil, false
+	}
+	v := s.values[i]
+	if v == nil {
+		v = s.schema.fields[i].Schema.def
+	}
+	return v, true
+}
