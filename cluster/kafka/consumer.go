@@ -19,16 +19,10 @@ type Offsets = map[data.TopicPartition]int64
 // except Wakeup and Close, which any goroutine may call.
 type Consumer struct{}
 
-// Subscription is what a consumer reads: a list of topics, or a Java pattern that the whole
-// name of a topic must match.
-type Subscription struct {
-	Topics []string
-	Regex  string
-}
-
-// NewConsumer makes a consumer in the group. It doesn't connect yet; a wrong setting or pattern
-// is an errs.Config error.
-func NewConsumer(props Props, group string, sub Subscription, log *slog.Logger, opts ...Option) (*Consumer, error) {
+// NewConsumer makes a consumer in the group ("" takes group.id of props) of the topics, or if there
+// are none of those whose whole name matches the Java pattern topicsRegex. It doesn't connect yet; a
+// wrong setting or pattern is an errs.Config error.
+func NewConsumer(props Props, group string, topics []string, topicsRegex string, log *slog.Logger, opts ...Option) (*Consumer, error) {
 	panic("todo")
 }
 

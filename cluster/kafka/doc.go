@@ -6,7 +6,7 @@
 // their Java names mean the same to both.
 //
 // What belongs to a connector's clients and what a connector may override is decided by the
-// pure functions ProducerProps, ConsumerProps, AdminProps and OverridePolicy.Check.
+// pure functions ConnectorProducerProps and the like, and OverridePolicy.Check.
 //
 // Errors say what a caller decides on: Classify tells retriable from fatal and names Kafka's
 // exception class. Package kafkatest is a broker for tests, package embedded one for the

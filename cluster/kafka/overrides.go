@@ -10,21 +10,21 @@ const (
 	AdminClient    Client = "admin"
 )
 
-// ProducerProps are the effective settings of a task's producer: Connect's defaults, then the
+// ConnectorProducerProps are the effective settings of a task's producer: Connect's defaults, then the
 // worker's producer.*, then the connector's producer.override.*.
-func ProducerProps(worker, connector map[string]string, name string, task int) Props { panic("todo") }
+func ConnectorProducerProps(worker, connector map[string]string, name string, task int) Props { panic("todo") }
 
-// DLQProducerProps are those of a sink task's producer for dead letters.
-func DLQProducerProps(worker, connector map[string]string, name string, task int) Props {
+// ConnectorDLQProducerProps are those of a sink task's producer for dead letters.
+func ConnectorDLQProducerProps(worker, connector map[string]string, name string, task int) Props {
 	panic("todo")
 }
 
-// ConsumerProps are those of a sink task's consumer; group.id is among them.
-func ConsumerProps(worker, connector map[string]string, name string, task int) Props { panic("todo") }
+// ConnectorConsumerProps are those of a sink task's consumer; group.id is among them.
+func ConnectorConsumerProps(worker, connector map[string]string, name string, task int) Props { panic("todo") }
 
-// AdminProps are those of a task's admin client. Other than the clients for records, it inherits
+// ConnectorAdminProps are those of a task's admin client. Other than the clients for records, it inherits
 // the worker's settings without prefix.
-func AdminProps(worker, connector map[string]string, name string, task int) Props { panic("todo") }
+func ConnectorAdminProps(worker, connector map[string]string, name string, task int) Props { panic("todo") }
 
 // OverridePolicy is a connector.client.config.override.policy.
 type OverridePolicy string
