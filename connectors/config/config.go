@@ -1,6 +1,6 @@
 package config
 
-import "time"
+import "strconv"
 
 // Type is the type of a setting, as Java's ConfigDef.Type.
 type Type uint8
@@ -18,6 +18,19 @@ const (
 	Password                 // Secret
 )
 
+var typeNames = [...]string{
+	Boolean: "BOOLEAN", String: "STRING", Int: "INT", Short: "SHORT", Long: "LONG",
+	Double: "DOUBLE", List: "LIST", Class: "CLASS", Password: "PASSWORD",
+}
+
+// String is Java's name of the type, as REST shows it.
+func (t Type) String() string {
+	if int(t) < len(typeNames) && typeNames[t] != "" {
+		return typeNames[t]
+	}
+	return "Type(" + strconv.Itoa(int(t)) + ")"
+}
+
 // Importance of a setting, for documentation.
 type Importance uint8
 
@@ -27,6 +40,19 @@ const (
 	Medium
 	Low
 )
+
+// String is Java's name of the importance, as REST shows it.
+func (i Importance) String() string {
+	switch i {
+	case High:
+		return "HIGH"
+	case Medium:
+		return "MEDIUM"
+	case Low:
+		return "LOW"
+	}
+	return "Importance(" + strconv.Itoa(int(i)) + ")"
+}
 
 // Width of a setting's input field in a user interface.
 type Width uint8
@@ -38,6 +64,21 @@ const (
 	WidthMedium
 	WidthLong
 )
+
+// String is Java's name of the width, as REST shows it.
+func (w Width) String() string {
+	switch w {
+	case WidthNone:
+		return "NONE"
+	case WidthShort:
+		return "SHORT"
+	case WidthMedium:
+		return "MEDIUM"
+	case WidthLong:
+		return "LONG"
+	}
+	return "Width(" + strconv.Itoa(int(w)) + ")"
+}
 
 // Secret is a password: it prints as [hidden] everywhere; Reveal gives the text.
 type Secret struct{ text string }
@@ -80,6 +121,7 @@ type Key struct {
 	Type Type
 	// Default is used when the setting is absent, in the Go type of Type, as text to be parsed,
 	// or nil for null. It counts only if Required is false.
+	// A number may also be given as an untyped constant. A Def holds it in the type of Type.
 	Default any
 	// Required: there is no default (ConfigDef.NO_DEFAULT_VALUE).
 	Required    bool
@@ -87,69 +129,13 @@ type Key struct {
 	Importance  Importance
 	Doc         string
 	Group       string
-	Order       int // in the group; -1 when there is no group
+	Order       int // in the group; a Def makes it -1 when there is no group
 	Width       Width
-	DisplayName string
+	DisplayName string // a Def makes it the name when it is empty
 	Dependents  []string
 	Recommender Recommender
 	// Internal settings work but are not documented.
 	Internal bool
-}
-
-// Values are parsed settings: each key of the definition has one, of its type. The typed getters
-// panic if the key is not defined or of another type, which is a mistake in the plugin's code
-// that its first test finds.
-type Values map[string]any
-
-// String is a STRING or CLASS setting, "" if it is null.
-func (v Values) String(name string) string { s, _ := v.get(name).(string); return s }
-
-// Bool is a BOOLEAN setting.
-func (v Values) Bool(name string) bool { b, _ := v.get(name).(bool); return b }
-
-// Int is an INT or SHORT setting.
-func (v Values) Int(name string) int {
-	switch n := v.get(name).(type) {
-	case int32:
-		return int(n)
-	case int16:
-		return int(n)
-	}
-	return 0
-}
-
-// Long is a LONG setting.
-func (v Values) Long(name string) int64 { n, _ := v.get(name).(int64); return n }
-
-// Double is a DOUBLE setting.
-func (v Values) Double(name string) float64 { n, _ := v.get(name).(float64); return n }
-
-// List is a LIST setting.
-func (v Values) List(name string) []string { l, _ := v.get(name).([]string); return l }
-
-// Password is a PASSWORD setting.
-func (v Values) Password(name string) Secret { s, _ := v.get(name).(Secret); return s }
-
-// Millis is an INT or LONG setting that counts milliseconds.
-func (v Values) Millis(name string) time.Duration {
-	switch n := v.get(name).(type) {
-	case int32:
-		return time.Duration(n) * time.Millisecond
-	case int64:
-		return time.Duration(n) * time.Millisecond
-	}
-	return 0
-}
-
-// IsNull reports whether the setting has no value.
-func (v Values) IsNull(name string) bool { return v.get(name) == nil }
-
-func (v Values) get(name string) any {
-	x, ok := v[name]
-	if !ok {
-		panic("config: no setting " + name + " is defined")
-	}
-	return x
 }
 
 // Validated is what validation says of one setting, as Java's ConfigValue.
