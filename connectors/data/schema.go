@@ -1,9 +1,5 @@
 package data
 
-import (
-	"github.com/troupe-connect/troupe/connectors/errs"
-)
-
 // Type is the physical type of a schema.
 type Type uint8
 
@@ -26,7 +22,12 @@ const (
 var typeNames = [...]string{"", "INT8", "INT16", "INT32", "INT64", "FLOAT32", "FLOAT64", "BOOLEAN", "STRING", "BYTES", "ARRAY", "MAP", "STRUCT"}
 
 // String is the Java name of the type, e.g. INT32.
-func (t Type) String() string { return typeNames[t] }
+func (t Type) String() string {
+	if int(t) < len(typeNames) {
+		return typeNames[t]
+	}
+	return ""
+}
 
 // Primitive reports whether the type is neither ARRAY, MAP nor STRUCT.
 func (t Type) Primitive() bool { return t >= Int8 && t <= Bytes }
@@ -60,6 +61,7 @@ type Schema struct {
 	doc        string
 	version    int32
 	hasVersion bool
+	logical    logical // what name says the Go type of values is; kept so that validation needn't compare names
 	def        any
 	params     []Parameter
 	fields     []Field
@@ -154,50 +156,3 @@ var (
 	OptionalStringSchema  = &Schema{typ: String, optional: true}
 	OptionalBytesSchema   = &Schema{typ: Bytes, optional: true}
 )
-
-// Builder makes a Schema step by step. The first mistake is kept and returned by Build as an
-// errs.SchemaBuilder error. A Builder is used once, from one goroutine.
-type Builder struct {
-	s       Schema
-	err     error
-	set     uint8 // properties that were set: Java lets each be set once
-	optSet  bool
-	nameSet bool
-}
-
-// NewBuilder starts a schema of a primitive or STRUCT type.
-func NewBuilder(t Type) *Builder { return &Builder{s: Schema{typ: t}} }
-
-// ArrayOf starts an ARRAY schema.
-func ArrayOf(elem *Schema) *Builder { return &Builder{s: Schema{typ: Array, elem: elem}} }
-
-// MapOf starts a MAP schema.
-func MapOf(key, value *Schema) *Builder {
-	return &Builder{s: Schema{typ: MapType, key: key, elem: value}}
-}
-
-// StructOf is a required STRUCT schema from name, schema pairs given in order, for code that
-// knows its fields: it panics on a mistake of the programmer's.
-func StructOf(field string, schema *Schema, more ...any) *Schema {
-	b := NewBuilder(StructType).Field(field, schema)
-	for i := 0; i+1 < len(more); i += 2 {
-		b.Field(more[i].(string), more[i+1].(*Schema))
-	}
-	return b.MustBuild()
-}
-
-func (b *Builder) fail(format string, args ...any) *Builder {
-	if b.err == nil {
-		b.err = errs.SchemaBuilder.New(format, args...)
-	}
-	return b
-}
-
-// MustBuild is Build for schemas fixed in code; it panics on an error.
-func (b *Builder) MustBuild() *Schema {
-	s, err := b.Build()
-	if err != nil {
-		panic(err)
-	}
-	return s
-}
