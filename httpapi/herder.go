@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"time"
 
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/config"
@@ -50,4 +51,50 @@ type Herder interface {
 
 	// Validate checks a connector's configuration in every respect. props[k] may be nil (JSON null).
 	Validate(ctx context.Context, props map[string]*string) (config.Infos, error)
+}
+
+// The rest of this file is what a Herder may do besides. Each is found by assertion and made of
+// plain values, so that package actors satisfies it without knowing this one.
+
+// Internal is what a distributed worker's herder offers to other workers. A herder without it
+// answers those requests as standalone mode does: 500.
+type Internal interface {
+	// SessionKey is what requests between workers are signed with. required is false with the
+	// protocols older than sessioned; the key is nil while none was read (503 if required).
+	// algorithms are those permitted (inter.worker.verification.algorithms).
+	SessionKey(ctx context.Context) (key []byte, algorithms []string, required bool, err error)
+	// PutTaskConfigs stores the task configurations that the owner of the connector computed.
+	PutTaskConfigs(ctx context.Context, name string, configs []map[string]string) error
+	// FenceZombies shuts out the producers of earlier generations of a source's tasks.
+	FenceZombies(ctx context.Context, name string) error
+}
+
+// ElsewhereError is an error by which a herder says that another worker has to do it. The
+// server forwards the request there, as far as its hops permit.
+type ElsewhereError interface {
+	error
+	// ForwardURL is the REST address of that worker; "" while it isn't known (409).
+	ForwardURL() string
+}
+
+// StatusError is an error that knows its HTTP status, as 409 for stale configuration.
+type StatusError interface {
+	error
+	// StatusCode is 400 to 599.
+	StatusCode() int
+}
+
+// StageError is an error that says what the worker was at when the time was up. It is shown as
+// "Request timed out. The worker is currently <doing>, which began at <began>", or if completed
+// isn't zero as the operation completed last.
+type StageError interface {
+	error
+	Stage() (doing string, began, completed time.Time)
+}
+
+// Forwarder sends a request on to another worker; package leader has one.
+type Forwarder interface {
+	// Forward sends the request to url, which is complete. Only the Authorization header is
+	// taken over. An error means that no answer came.
+	Forward(ctx context.Context, method, url, authorization string, body []byte) (status int, answer []byte, err error)
 }

@@ -1,0 +1,296 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors/config"
+	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/httpapi/entity"
+)
+
+func (s *Server) listConnectors(ctx context.Context, c *call) (answer, error) {
+	names, err := s.herder.Connectors(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	expansions, expand := c.GetQueryArray("expand")
+	if !expand {
+		if names == nil {
+			names = []string{}
+		}
+		return ok(names)
+	}
+	out := make(map[string]entity.Expanded, len(names))
+	for _, name := range names {
+		one, err := s.expand(ctx, name, expansions)
+		if errors.Is(err, errs.NotFound) {
+			continue // deleted while we looked
+		}
+		if err != nil {
+			return answer{}, err
+		}
+		out[name] = one
+	}
+	return ok(out)
+}
+
+func (s *Server) expand(ctx context.Context, name string, expansions []string) (entity.Expanded, error) {
+	var out entity.Expanded
+	for _, expansion := range expansions {
+		switch expansion {
+		case "info":
+			info, err := s.herder.Connector(ctx, name)
+			if err != nil {
+				return out, err
+			}
+			body := entity.InfoOf(info)
+			out.Info = &body
+		case "status":
+			status, err := s.herder.Status(ctx, name)
+			if err != nil {
+				return out, err
+			}
+			body := entity.StatusOf(status)
+			out.Status = &body
+		}
+	}
+	return out, nil
+}
+
+func (s *Server) createConnector(ctx context.Context, c *call) (answer, error) {
+	request, err := createRequest(c.body)
+	if err != nil {
+		return answer{}, err
+	}
+	initial, err := initialState(request.InitialState)
+	if err != nil {
+		return answer{}, err
+	}
+	if request.Config == nil {
+		return answer{}, unreadable("Cannot invoke \"create connector\" because config is missing or null")
+	}
+	name := ""
+	if request.Name != nil {
+		name = trim(*request.Name)
+	}
+	props, err := s.named(ctx, name, request.Config)
+	if err != nil {
+		return answer{}, err
+	}
+	info, err := s.herder.Create(ctx, name, props, initial)
+	if err != nil {
+		return s.elsewhere(ctx, c, err)
+	}
+	return answer{status: http.StatusCreated, body: entity.InfoOf(info), location: s.location(c, name)}, nil
+}
+
+// trim is String.trim: everything up to the space goes.
+func trim(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }
+
+// named puts the connector's name into its configuration and refuses another one. What has null
+// values goes through validation, which has an error for each.
+func (s *Server) named(ctx context.Context, name string, given map[string]*string) (map[string]string, error) {
+	if included := given["name"]; included == nil {
+		given["name"] = &name
+	} else if *included != name {
+		return nil, errs.BadRequest.New("Connector name configuration (%s) doesn't match connector name in the URL (%s)",
+			*included, name)
+	}
+	props := make(map[string]string, len(given))
+	nulls := 0
+	for key, value := range given {
+		if value == nil {
+			nulls++
+			continue
+		}
+		props[key] = *value
+	}
+	if nulls == 0 {
+		return props, nil
+	}
+	infos, err := s.herder.Validate(ctx, given)
+	if err != nil {
+		return nil, err
+	}
+	return nil, errs.BadRequest.New("%s", invalidMessage(infos, nulls))
+}
+
+// invalidMessage is the JVM's summary of a validation that found errors.
+func invalidMessage(infos config.Infos, nulls int) string {
+	var b strings.Builder
+	count := infos.ErrorCount
+	if count == 0 {
+		count = nulls
+	}
+	fmt.Fprintf(&b, "Connector configuration is invalid and contains the following %d error(s):", count)
+	for _, info := range infos.Configs {
+		for _, message := range info.Value.Errors {
+			b.WriteString("\n" + message)
+		}
+	}
+	if infos.ErrorCount == 0 {
+		b.WriteString(strings.Repeat("\nNull value can not be supplied as the configuration value.", nulls))
+	}
+	b.WriteString("\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`")
+	return b.String()
+}
+
+func (s *Server) getConnector(ctx context.Context, c *call) (answer, error) {
+	info, err := s.herder.Connector(ctx, c.path("connector"))
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(entity.InfoOf(info))
+}
+
+func (s *Server) getConfig(ctx context.Context, c *call) (answer, error) {
+	info, err := s.herder.Connector(ctx, c.path("connector"))
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(entity.InfoOf(info).Config)
+}
+
+func (s *Server) putConfig(ctx context.Context, c *call) (answer, error) {
+	given, err := settings(c.body, "put config")
+	if err != nil {
+		return answer{}, err
+	}
+	name := c.path("connector")
+	props, err := s.named(ctx, name, given)
+	if err != nil {
+		return answer{}, err
+	}
+	info, created, err := s.herder.PutConfig(ctx, name, props)
+	if err != nil {
+		return s.elsewhere(ctx, c, err)
+	}
+	if created {
+		return answer{status: http.StatusCreated, body: entity.InfoOf(info), location: s.location(c, name)}, nil
+	}
+	return ok(entity.InfoOf(info))
+}
+
+func (s *Server) patchConfig(ctx context.Context, c *call) (answer, error) {
+	patch, err := settings(c.body, "patch config")
+	if err != nil {
+		return answer{}, err
+	}
+	info, err := s.herder.PatchConfig(ctx, c.path("connector"), patch)
+	if err != nil {
+		return s.elsewhere(ctx, c, err)
+	}
+	return ok(entity.InfoOf(info))
+}
+
+func (s *Server) deleteConnector(ctx context.Context, c *call) (answer, error) {
+	if err := s.herder.Delete(ctx, c.path("connector")); err != nil {
+		return s.elsewhere(ctx, c, err)
+	}
+	return empty(http.StatusNoContent)
+}
+
+func (s *Server) getStatus(ctx context.Context, c *call) (answer, error) {
+	status, err := s.herder.Status(ctx, c.path("connector"))
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(entity.StatusOf(status))
+}
+
+func (s *Server) pause(ctx context.Context, c *call) (answer, error) {
+	return s.setTarget(ctx, c, state.TargetPaused, http.StatusAccepted)
+}
+
+func (s *Server) resume(ctx context.Context, c *call) (answer, error) {
+	return s.setTarget(ctx, c, state.TargetStarted, http.StatusAccepted)
+}
+
+func (s *Server) stop(ctx context.Context, c *call) (answer, error) {
+	return s.setTarget(ctx, c, state.TargetStopped, http.StatusNoContent)
+}
+
+func (s *Server) setTarget(ctx context.Context, c *call, target state.TargetState, done int) (answer, error) {
+	if err := s.herder.SetTarget(ctx, c.path("connector"), target); err != nil {
+		return s.elsewhere(ctx, c, err)
+	}
+	return empty(done)
+}
+
+func (s *Server) restartConnector(ctx context.Context, c *call) (answer, error) {
+	name := c.path("connector")
+	includeTasks, onlyFailed := c.flag("includeTasks", false), c.flag("onlyFailed", false)
+	if !includeTasks && !onlyFailed {
+		if err := s.herder.RestartConnector(ctx, name); err != nil {
+			return s.elsewhere(ctx, c, err)
+		}
+		return empty(http.StatusNoContent)
+	}
+	status, err := s.herder.RestartWithTasks(ctx, name, includeTasks, onlyFailed)
+	if err != nil {
+		return s.elsewhere(ctx, c, err)
+	}
+	return answer{status: http.StatusAccepted, body: entity.StatusOf(status)}, nil
+}
+
+func (s *Server) getTopics(ctx context.Context, c *call) (answer, error) {
+	if !s.cfg.TopicTracking {
+		return answer{}, &coded{status: http.StatusForbidden, message: "Topic tracking is disabled."}
+	}
+	name := c.path("connector")
+	topics, err := s.herder.ActiveTopics(ctx, name)
+	if err != nil {
+		return answer{}, err
+	}
+	if topics == nil {
+		topics = []string{}
+	}
+	return ok(map[string]entity.Topics{name: {Topics: topics}})
+}
+
+func (s *Server) resetTopics(ctx context.Context, c *call) (answer, error) {
+	if !s.cfg.TopicTracking {
+		return answer{}, &coded{status: http.StatusForbidden, message: "Topic tracking is disabled."}
+	}
+	if !s.cfg.TopicTrackingReset {
+		return answer{}, &coded{status: http.StatusForbidden, message: "Topic tracking reset is disabled."}
+	}
+	if err := s.herder.ResetActiveTopics(ctx, c.path("connector")); err != nil {
+		return answer{}, err
+	}
+	return empty(http.StatusAccepted)
+}
+
+// location is the absolute URL of a connector.
+func (s *Server) location(c *call, name string) string {
+	scheme := "http"
+	if c.Request.TLS != nil {
+		scheme = "https"
+	}
+	segment := escapeSegment(name, s.cfg.RefuseEncodedSlash)
+	return (&url.URL{Scheme: scheme, Host: c.Request.Host}).String() + "/connectors/" + segment
+}
+
+// escapeSegment escapes a name as UriBuilder.path does, which leaves a slash as it is; unless
+// slashes are refused it is escaped too, so that the location leads somewhere.
+func escapeSegment(name string, keepSlash bool) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(name) {
+		ch := name[i]
+		switch {
+		case 'a' <= ch && ch <= 'z', 'A' <= ch && ch <= 'Z', '0' <= ch && ch <= '9',
+			strings.IndexByte("-._~!$&'()*+,=:@", ch) >= 0, ch == '/' && keepSlash:
+			b.WriteByte(ch)
+		default:
+			b.Write([]byte{'%', hex[ch>>4], hex[ch&15]})
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,11 @@
+// Package httpapi is the REST interface of Kafka Connect 4.1 on gin: the same paths, bodies and
+// status codes as the JVM worker's, in front of any Herder.
+//
+// New checks the configuration and builds the routes, Listen binds, Serve answers until Shutdown.
+// The package knows no actor: cmd hands it a Herder. JSON bodies are in entity, the levels of
+// loggers in logging, logins in auth, requests to other workers in leader.
+//
+// What is different from the JVM on purpose: an error always says so in JSON, a body too large
+// is 413, a %2F in a path is part of a name (see Config.RefuseEncodedSlash), 405 names the
+// methods allowed.
+package httpapi

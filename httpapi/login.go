@@ -1,0 +1,80 @@
+package httpapi
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/httpapi/auth"
+)
+
+// basicAuthExtension is the one extension of the JVM worker.
+const basicAuthExtension = "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension"
+
+// Authenticator decides who may use the interface. It is safe for concurrent use.
+type Authenticator interface {
+	// Authenticate reports whether the user has that password. A request without credentials,
+	// or with some that can't be read, has given false.
+	Authenticate(user, password string, given bool) bool
+}
+
+// authenticator makes the login that the configuration asks for, nil for none.
+func authenticator(cfg Config) (Authenticator, error) {
+	wanted := false
+	for _, name := range cfg.Extensions {
+		switch name = strings.TrimSpace(name); name {
+		case "":
+		case basicAuthExtension, "BasicAuthSecurityRestExtension", "BasicAuthSecurity":
+			wanted = true
+		default:
+			return nil, errs.Config.New("rest.extension.classes: %s is a Java class that Troupe doesn't have; it has %s",
+				name, basicAuthExtension)
+		}
+	}
+	switch {
+	case cfg.Htpasswd != "":
+		return auth.LoadHtpasswd(cfg.Htpasswd)
+	case !wanted:
+		return nil, nil
+	case cfg.LoginConfig == "":
+		return nil, errs.Config.New("rest.extension.classes: %s needs a login file: "+
+			"set java.security.auth.login.config or an htpasswd file", basicAuthExtension)
+	}
+	return auth.LoadJAAS(cfg.LoginConfig)
+}
+
+// internalPath is that of requests between workers, which are signed instead.
+var internalPath = regexp.MustCompile(`^/connectors/[^/]+/(tasks|fence)$`)
+
+func isInternal(r *http.Request) bool {
+	m := internalPath.FindStringSubmatch(r.URL.RawPath)
+	return m != nil && (m[1] == "tasks" && r.Method == http.MethodPost || m[1] == "fence" && r.Method == http.MethodPut)
+}
+
+// login lets only users in, if there is a login.
+func (s *Server) login() gin.HandlerFunc {
+	if s.auth == nil {
+		return nil
+	}
+	return func(c *gin.Context) {
+		if isInternal(c.Request) {
+			c.Next()
+			return
+		}
+		user, password, given := c.Request.BasicAuth()
+		if given && user == "" {
+			given = false
+		}
+		if s.auth.Authenticate(user, password, given) {
+			c.Next()
+			return
+		}
+		s.log.Debug("REST request refused: not logged in", "path", c.Request.URL.Path, "from", c.Request.RemoteAddr)
+		c.Abort()
+		c.Header("WWW-Authenticate", `Basic realm="KafkaConnect", charset="UTF-8"`)
+		c.Data(http.StatusUnauthorized, "text/plain", []byte("User cannot access the resource."))
+	}
+}

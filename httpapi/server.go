@@ -1,0 +1,247 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/troupe-connect/troupe/connectors/plugin"
+)
+
+// Limits of a connection. They bound what a slow or hostile client can hold.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readBodyTimeout   = 60 * time.Second
+	idleTimeout       = 60 * time.Second
+	headerLimit       = 16 << 10
+	// answerGrace is how long requests cut short at shutdown have to send their 503.
+	answerGrace = 500 * time.Millisecond
+)
+
+// errShutdown is the cause with which requests under way are cut short.
+var errShutdown = errors.New("the worker is shutting down")
+
+// Server is the REST server of a worker. Its methods may be called from any goroutine, in the
+// order Listen, Serve, Shutdown.
+type Server struct {
+	cfg     Config
+	herder  Herder
+	plugins *plugin.Registry
+	loggers Loggers
+	log     *slog.Logger
+	auth    Authenticator
+	started startedFlag
+
+	main, admin *http.Server
+	cut         context.CancelCauseFunc // ends the requests under way
+	base        context.Context         // what every request's context descends from
+
+	mu    sync.Mutex
+	bound []boundListener
+	done  bool
+}
+
+type boundListener struct {
+	Listener
+	net   net.Listener
+	admin bool
+}
+
+// New makes a server. It fails with errs.Config if a setting is wrong: a listener without
+// certificate, a header rule that can't be read, an extension that isn't known, a login file
+// that can't be read. It doesn't listen yet.
+func New(cfg Config, h Herder, reg *plugin.Registry, loggers Loggers, log *slog.Logger) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	headers, err := parseHeaderRules(cfg.ResponseHeaders)
+	if err != nil {
+		return nil, err
+	}
+	auth, err := authenticator(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, herder: h, plugins: reg, loggers: loggers, log: log, auth: auth}
+	// The server outlives the call of New; Shutdown and Serve end this context.
+	s.base, s.cut = context.WithCancelCause(context.Background())
+
+	public := s.publicRoutes()
+	if cfg.AdminListeners == nil {
+		public = append(public, s.adminRoutes()...)
+	}
+	s.main = s.server(s.engine(public, cfg.Routes, s.headers(headers), s.cors(), s.login()))
+	if len(cfg.AdminListeners) > 0 {
+		s.admin = s.server(s.engine(s.adminRoutes(), nil))
+	}
+	return s, nil
+}
+
+// engine makes gin answer for the routes. gin matches the path still escaped, see clean.
+func (s *Server) engine(routes []route, extra []Route, middleware ...gin.HandlerFunc) http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.UseRawPath, e.UnescapePathValues = true, false
+	e.RedirectTrailingSlash, e.RedirectFixedPath, e.RemoveExtraSlash = false, false, false
+	e.HandleMethodNotAllowed = true
+	e.MaxMultipartMemory = 0
+	e.Use(s.recoverPanic, s.accessLog)
+	for _, m := range middleware {
+		if m != nil {
+			e.Use(m)
+		}
+	}
+	e.Use(s.limitBody)
+	allowed := register(e, s, routes, extra)
+	e.NoRoute(func(c *gin.Context) { s.fail(c, httpError(http.StatusNotFound)) })
+	e.NoMethod(func(c *gin.Context) {
+		c.Header("Allow", allowed.of(c.Request.URL.RawPath))
+		s.fail(c, httpError(http.StatusMethodNotAllowed))
+	})
+	return s.clean(e)
+}
+
+func (s *Server) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readHeaderTimeout + readBodyTimeout,
+		// The handler's own deadline comes first, so that a client gets to read why.
+		WriteTimeout:   readHeaderTimeout + readBodyTimeout + s.cfg.RequestTimeout + 10*time.Second,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: headerLimit,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext:    func(net.Listener) context.Context { return s.base },
+	}
+}
+
+// Listen binds every listener and returns the addresses, those of Listeners first and in order,
+// then those of AdminListeners. If one can't be bound it releases all.
+func (s *Server) Listen() ([]net.Addr, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done || s.bound != nil {
+		return nil, errors.New("the REST server listens already or was shut down")
+	}
+	var addrs []net.Addr
+	for i, l := range append(append([]Listener{}, s.cfg.Listeners...), s.cfg.AdminListeners...) {
+		ln, err := (&net.ListenConfig{}).Listen(s.base, "tcp", l.address())
+		if err != nil {
+			s.releaseLocked()
+			return nil, fmt.Errorf("listen at %s: %w", l, err)
+		}
+		s.bound = append(s.bound, boundListener{Listener: l, net: ln, admin: i >= len(s.cfg.Listeners)})
+		addrs = append(addrs, ln.Addr())
+		s.log.Info("REST server listening", "listener", l.String(), "address", ln.Addr().String())
+	}
+	return addrs, nil
+}
+
+func (s *Server) releaseLocked() {
+	for _, b := range s.bound {
+		_ = b.net.Close() // it was never served: nothing is lost
+	}
+	s.bound = nil
+}
+
+// Serve answers requests until Shutdown was called, which is nil, or a listener fails. When ctx
+// ends first the server is closed at once and Serve returns its error.
+func (s *Server) Serve(ctx context.Context) error {
+	s.mu.Lock()
+	bound := s.bound
+	if s.done {
+		s.releaseLocked()
+		s.mu.Unlock()
+		return nil
+	}
+	s.mu.Unlock()
+	if len(bound) == 0 {
+		return errors.New("the REST server does not listen yet: call Listen first")
+	}
+	failed := make(chan error, len(bound))
+	var running sync.WaitGroup
+	for _, b := range bound {
+		running.Go(func() { failed <- s.serveOne(b) })
+	}
+	stop := context.AfterFunc(ctx, s.close)
+	defer stop()
+	var first error
+	for range bound {
+		if err := <-failed; err != nil && first == nil {
+			first = err
+			s.close() // one listener lost is a worker half deaf: let it end
+		}
+	}
+	running.Wait()
+	if first == nil {
+		first = ctx.Err()
+	}
+	return first
+}
+
+func (s *Server) serveOne(b boundListener) error {
+	srv := s.main
+	if b.admin {
+		srv = s.admin
+	}
+	ln := b.net
+	if b.Scheme == "https" {
+		ln = tlsListener(ln, b.TLS)
+	}
+	err := srv.Serve(ln)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve %s: %w", b.Listener, err)
+}
+
+// Shutdown takes no further requests and waits for those under way. Those that aren't done when
+// ctx ends are answered with 503, for which half a second is left, and Shutdown returns the
+// error of ctx.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.done = true
+	s.mu.Unlock()
+	defer s.close()
+	err := s.drain(ctx)
+	if err == nil {
+		return nil
+	}
+	s.cut(errShutdown)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerGrace)
+	defer cancel()
+	if s.drain(grace) == nil {
+		return fmt.Errorf("REST server: requests were cut short: %w", err)
+	}
+	return fmt.Errorf("REST server: connections were cut: %w", err)
+}
+
+func (s *Server) drain(ctx context.Context) error {
+	var admin sync.WaitGroup
+	var adminErr error
+	if s.admin != nil {
+		admin.Go(func() { adminErr = s.admin.Shutdown(ctx) })
+	}
+	err := s.main.Shutdown(ctx)
+	admin.Wait()
+	return errors.Join(err, adminErr)
+}
+
+func (s *Server) close() {
+	s.cut(errShutdown)
+	_ = s.main.Close() // the listeners' errors say nothing a caller could act on
+	if s.admin != nil {
+		_ = s.admin.Close()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = true
+	s.releaseLocked()
+}
