@@ -66,3 +66,20 @@ func (s *Struct) Get(field string) (any, bool) {
 	}
 	return v, true
 }
+
+// GetTyped is the value of a field as stored, for code that knows the field's type. Errors are
+// errs.Data: no such field, a field of another type, or of a logical type.
+func (s *Struct) GetTyped(field string, t Type) (any, error) {
+	i := s.schema.FieldIndex(field)
+	if i < 0 {
+		return nil, errs.Data.New("%s is not a valid field name", field)
+	}
+	schema := s.schema.fields[i].Schema
+	if schema.typ != t {
+		return nil, errs.Data.New("Field '%s' is not of type %s", field, t)
+	}
+	if v := s.values[i]; v != nil && !fits(&Schema{typ: t}, v) {
+		return nil, errs.Data.New("Field '%s' has a value of class %s, not of type %s", field, JavaClass(v), t)
+	}
+	return s.values[i], nil
+}
