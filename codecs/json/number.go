@@ -1,0 +1,137 @@
+package json
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+
+	"github.com/troupe-connect/troupe/connectors/data"
+)
+
+// decimalScale is the scale of the BigDecimal that Java makes of a number with an exponent,
+// false where Java refuses it: the scale is an int32 and the exponent has, without leading
+// zeros, at most ten digits.
+func decimalScale(b []byte) (int32, bool) {
+	e := bytes.IndexByte(b, 'e')
+	if e < 0 {
+		e = bytes.IndexByte(b, 'E')
+	}
+	fraction := 0
+	if dot := bytes.IndexByte(b[:e], '.'); dot >= 0 {
+		fraction = e - dot - 1
+	}
+	exp := b[e+1:]
+	negative := exp[0] == '-'
+	if negative || exp[0] == '+' {
+		exp = exp[1:]
+	}
+	exp = bytes.TrimLeft(exp, "0")
+	if len(exp) > 10 {
+		return 0, false
+	}
+	var x int64
+	for _, c := range exp {
+		x = x*10 + int64(c-'0')
+	}
+	if negative {
+		x = -x
+	}
+	scale := int64(fraction) - x
+	return int32(scale), scale >= math.MinInt32 && scale <= math.MaxInt32
+}
+
+// digits64 is the low 64 bits of a run of digits, as BigInteger.longValue gives them.
+func digits64(b []byte, negative bool) int64 {
+	var x uint64
+	for _, c := range b {
+		x = x*10 + uint64(c-'0')
+	}
+	if negative {
+		x = -x
+	}
+	return int64(x)
+}
+
+// isInt32 reports whether Jackson reads the integer as an int.
+func isInt32(b []byte, negative bool) bool {
+	if len(b) > 10 {
+		return false
+	}
+	x := digits64(b, negative)
+	return x == int64(int32(x))
+}
+
+// decimal is the number as a Decimal, exactly.
+func (d *decoder) decimal(n *node) (data.Decimal, error) {
+	from := n.start
+	if !n.flag {
+		return data.ParseDecimal(text(d.src[from:n.end]))
+	}
+	// The sign may be apart from the digits by leading zeros.
+	d.scratch = append(append(d.scratch[:0], '-'), d.src[from:n.end]...)
+	return data.ParseDecimal(text(d.scratch))
+}
+
+// int64 is what Jackson's longValue says of any node: numbers cut and wrapped as Java casts
+// them, 0 for anything else.
+func (d *decoder) int64(n *node) int64 {
+	b := d.src[n.start:n.end]
+	switch n.kind {
+	case kindInt:
+		return digits64(b, n.flag)
+	case kindFloat:
+		if bytes.IndexByte(b, 'e') < 0 && bytes.IndexByte(b, 'E') < 0 {
+			return digits64(b[:bytes.IndexByte(b, '.')], n.flag)
+		}
+		dec, err := d.decimal(n)
+		if err != nil {
+			return 0
+		}
+		return decimal64(dec)
+	}
+	return 0
+}
+
+// decimal64 is BigDecimal.longValue: the low 64 bits of the number without its fraction.
+func decimal64(dec data.Decimal) int64 {
+	// From 10^64 on the low 64 bits are 0.
+	if dec.Scale <= -64 || int64(dec.Precision())-int64(dec.Scale) <= 0 {
+		return 0
+	}
+	whole := dec.PlainString() // at most 1000 digits and 63 zeros
+	negative := whole[0] == '-'
+	if negative {
+		whole = whole[1:]
+	}
+	b := []byte(whole)
+	if dot := bytes.IndexByte(b, '.'); dot >= 0 {
+		b = b[:dot]
+	}
+	return digits64(b, negative)
+}
+
+// float is what Jackson's doubleValue (floatValue for 32 bits) says of any node: 0 for what is no
+// number.
+func (d *decoder) float(n *node, bits int) float64 {
+	if n.kind != kindInt && n.kind != kindFloat {
+		return 0
+	}
+	b := d.src[n.start:n.end]
+	f, _ := strconv.ParseFloat(text(b), bits) // out of range is ±Inf or 0, as in Java
+	if n.flag && (f != 0 || !allZeros(b)) {   // a BigDecimal has no -0
+		return -f
+	}
+	return f
+}
+
+func allZeros(b []byte) bool {
+	for _, c := range b {
+		switch {
+		case c >= '1' && c <= '9':
+			return false
+		case c|0x20 == 'e':
+			return true
+		}
+	}
+	return true
+}

@@ -1,0 +1,202 @@
+package json
+
+import (
+	"unicode"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// hexDigit is the value of a hexadecimal digit, -1 if c is none.
+func hexDigit(c byte) int {
+	switch {
+	case c-'0' <= 9:
+		return int(c - '0')
+	case c|0x20-'a' <= 5 && c >= 'A':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}
+
+// wordGoesOn reports whether text behind true, false or null makes it another word. The rule is
+// Java's Character.isJavaIdentifierPart, as Jackson applies it.
+func wordGoesOn(b []byte) bool {
+	c := b[0]
+	if c < '0' || c == ']' || c == '}' {
+		return false
+	}
+	if c < 0x80 {
+		return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == 0x7f
+	}
+	r, _ := utf8.DecodeRune(b)
+	return r <= 0x9f || unicode.In(r, unicode.L, unicode.Nl, unicode.Nd, unicode.Sc, unicode.Pc, unicode.Mn, unicode.Mc, unicode.Cf)
+}
+
+// badUTF8 finds the first byte that Jackson refuses, -1 if there is none. Jackson looks only at
+// the shape of a sequence: surrogates and overlong forms pass.
+func badUTF8(b []byte) int {
+	for i := 0; i < len(b); {
+		n := sequenceLen(b[i])
+		if n == 0 || i+n > len(b) {
+			return i
+		}
+		for j := i + 1; j < i+n; j++ {
+			if b[j]&0xc0 != 0x80 {
+				return j
+			}
+		}
+		i += n
+	}
+	return -1
+}
+
+func sequenceLen(c byte) int {
+	switch {
+	case c < 0x80:
+		return 1
+	case c&0xe0 == 0xc0:
+		return 2
+	case c&0xf0 == 0xe0:
+		return 3
+	case c&0xf8 == 0xf0:
+		return 4
+	}
+	return 0
+}
+
+// text is b as a string without copying. b never changes: it is part of a payload or was made
+// for this string.
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// unescape makes the value of a string that was scanned. A lone surrogate, which is no Unicode
+// text but a value of Java's strings, becomes its three bytes; appendString writes it back.
+func unescape(b []byte) string {
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); {
+		switch c := b[i]; {
+		case c == '\\':
+			i++
+			if b[i] == 'u' {
+				out = appendUnit(out, rune(hexDigit(b[i+1])<<12|hexDigit(b[i+2])<<8|hexDigit(b[i+3])<<4|hexDigit(b[i+4])))
+				i += 5
+				continue
+			}
+			out = append(out, unescaped(b[i]))
+			i++
+		case c < 0x80:
+			out = append(out, c)
+			i++
+		default:
+			n := sequenceLen(c)
+			r := rune(c) & (0x7f >> n)
+			for _, cc := range b[i+1 : i+n] {
+				r = r<<6 | rune(cc&0x3f)
+			}
+			out = appendUnit(out, r)
+			i += n
+		}
+	}
+	return text(out)
+}
+
+func unescaped(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return c
+}
+
+// appendUnit appends a code point or a surrogate; a low surrogate behind a high one makes one
+// character of both.
+func appendUnit(out []byte, r rune) []byte {
+	if r < 0xd800 || r > 0xdfff {
+		return utf8.AppendRune(out, r)
+	}
+	if n := len(out); r >= 0xdc00 && n >= 3 {
+		if high, ok := surrogate(out[n-3:]); ok && high < 0xdc00 {
+			return utf8.AppendRune(out[:n-3], (high-0xd800)<<10+(r-0xdc00)+0x10000)
+		}
+	}
+	return append(out, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)
+}
+
+// surrogate is the surrogate whose three bytes b starts with.
+func surrogate[T []byte | string](b T) (rune, bool) {
+	if len(b) < 3 || b[0] != 0xed || b[1] < 0xa0 || b[1] > 0xbf || b[2]&0xc0 != 0x80 {
+		return 0, false
+	}
+	return 0xd000 | rune(b[1]&0x3f)<<6 | rune(b[2]&0x3f), true
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// appendString appends s as a JSON string. Bytes that are no UTF-8 are written as U+FFFD.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	raw := unsafe.Slice(unsafe.StringData(s), len(s))
+	from := 0
+	for i := special(raw, 0); i < len(raw); i = special(raw, i) {
+		c := raw[i]
+		if c >= 0x80 {
+			r, n := utf8.DecodeRune(raw[i:])
+			if n == 2 || n == 3 {
+				i += n
+				continue
+			}
+			b = append(b, raw[from:i]...)
+			b, n = appendRare(b, raw[i:], r, n)
+			i += n
+			from = i
+			continue
+		}
+		b = append(b, raw[from:i]...)
+		b = appendEscape(b, c)
+		i++
+		from = i
+	}
+	b = append(b, raw[from:]...)
+	return append(b, '"')
+}
+
+// appendRare appends what can't be copied: characters beyond the basic plane and bytes that are
+// no UTF-8. It returns how many bytes of raw that were.
+func appendRare(b, raw []byte, r rune, n int) ([]byte, int) {
+	if n == 4 {
+		r -= 0x10000
+		return appendHex(appendHex(b, 0xd800|r>>10), 0xdc00|r&0x3ff), 4
+	}
+	if u, ok := surrogate(raw); ok {
+		return appendHex(b, u), 3
+	}
+	return utf8.AppendRune(b, utf8.RuneError), 1
+}
+
+func appendHex(b []byte, r rune) []byte {
+	return append(b, '\\', 'u', upperHex[r>>12&15], upperHex[r>>8&15], upperHex[r>>4&15], upperHex[r&15])
+}
+
+func appendEscape(b []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\b':
+		return append(b, '\\', 'b')
+	case '\f':
+		return append(b, '\\', 'f')
+	case '\n':
+		return append(b, '\\', 'n')
+	case '\r':
+		return append(b, '\\', 'r')
+	case '\t':
+		return append(b, '\\', 't')
+	}
+	return appendHex(b, rune(c))
+}

@@ -1,0 +1,215 @@
+package primitive
+
+import (
+	"encoding/binary"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/ianaindex"
+
+	"github.com/troupe-connect/troupe/codecs"
+)
+
+// charset is one of Java's character sets. As with Java's String, nothing fails: what can't be
+// written becomes the set's replacement (mostly ?), what can't be read U+FFFD.
+type charset interface {
+	encode(s string) []byte
+	decode(b []byte) string
+}
+
+// lookupCharset finds a character set by any name that Java knows it by, in any case.
+func lookupCharset(name string) (charset, bool) {
+	switch upper := strings.ToUpper(name); upper {
+	case "UTF-8", "UTF8", "UNICODE-1-1-UTF-8":
+		return utf8Set{}, true
+	case "ISO-8859-1", "ISO8859-1", "ISO8859_1", "ISO_8859-1", "ISO_8859_1", "ISO_8859-1:1987", "8859_1",
+		"LATIN1", "L1", "IBM819", "IBM-819", "CP819", "819", "ISO-IR-100", "CSISOLATIN1":
+		return singleByte{0xff}, true
+	case "US-ASCII", "ASCII", "ASCII7", "US", "646", "ISO646-US", "ISO_646.IRV:1991", "ISO_646.IRV:1983",
+		"ANSI_X3.4-1968", "ANSI_X3.4-1986", "ISO-IR-6", "CSASCII", "CP367", "IBM367", "DEFAULT":
+		return singleByte{0x7f}, true
+	case "UTF-16", "UTF16", "UTF_16", "UNICODE", "UNICODEBIG":
+		return utf16Set{order: binary.BigEndian, mark: true, detect: true}, true
+	case "UTF-16BE", "UTF_16BE", "X-UTF-16BE", "ISO-10646-UCS-2", "UNICODEBIGUNMARKED":
+		return utf16Set{order: binary.BigEndian}, true
+	case "UTF-16LE", "UTF_16LE", "X-UTF-16LE", "UNICODELITTLEUNMARKED":
+		return utf16Set{order: binary.LittleEndian}, true
+	case "X-UTF-16LE-BOM", "UNICODELITTLE":
+		return utf16Set{order: binary.LittleEndian, mark: true, detect: true}, true
+	case "UTF-32", "UTF32", "UTF_32":
+		return utf32Set{order: binary.BigEndian, detect: true}, true
+	case "UTF-32BE", "UTF_32BE", "X-UTF-32BE":
+		return utf32Set{order: binary.BigEndian}, true
+	case "UTF-32LE", "UTF_32LE", "X-UTF-32LE":
+		return utf32Set{order: binary.LittleEndian}, true
+	default:
+		return registered(upper)
+	}
+}
+
+// registered finds the rest, national character sets, by their IANA names and by Java's own.
+func registered(name string) (charset, bool) {
+	switch {
+	case strings.HasPrefix(name, "CP125") && len(name) == 6:
+		name = "windows-" + name[2:]
+	case strings.HasPrefix(name, "ISO8859_"):
+		name = "ISO-8859-" + name[len("ISO8859_"):]
+	case strings.HasPrefix(name, "ISO8859-"):
+		name = "ISO-8859-" + name[len("ISO8859-"):]
+	case name == "SJIS":
+		name = "Shift_JIS"
+	case name == "MS932", name == "WINDOWS-932":
+		name = "Windows-31J"
+	case name == "EUC_JP", name == "EUC_KR", name == "KOI8_R", name == "KOI8_U":
+		name = strings.ReplaceAll(name, "_", "-")
+	}
+	enc, err := ianaindex.IANA.Encoding(name)
+	if err != nil || enc == nil {
+		return nil, false
+	}
+	return national{enc}, true
+}
+
+type utf8Set struct{}
+
+func (utf8Set) encode(s string) []byte { return codecs.Bytes(s) }
+func (utf8Set) decode(b []byte) string { return codecs.Text(b) }
+
+// singleByte is a set whose characters are the code points up to max.
+type singleByte struct{ max rune }
+
+func (c singleByte) encode(s string) []byte {
+	out := make([]byte, 0, len(s))
+	for _, r := range string(codecs.Bytes(s)) {
+		if r > c.max {
+			r = '?'
+		}
+		out = append(out, byte(r))
+	}
+	return out
+}
+
+func (c singleByte) decode(b []byte) string {
+	var out strings.Builder
+	out.Grow(len(b))
+	for _, x := range b {
+		r := rune(x)
+		if r > c.max {
+			r = utf8.RuneError
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+type byteOrder interface {
+	binary.ByteOrder
+	binary.AppendByteOrder
+}
+
+// utf16Set is UTF-16. mark: a byte order mark is written; detect: one is read.
+type utf16Set struct {
+	order        byteOrder
+	mark, detect bool
+}
+
+const byteOrderMark = 0xfeff
+
+func (c utf16Set) encode(s string) []byte {
+	out := make([]byte, 0, 2*len(s)+2)
+	if c.mark && s != "" {
+		out = c.order.AppendUint16(out, byteOrderMark)
+	}
+	for _, u := range utf16.Encode([]rune(s)) {
+		out = c.order.AppendUint16(out, u)
+	}
+	return out
+}
+
+func (c utf16Set) decode(b []byte) string {
+	order := binary.ByteOrder(c.order)
+	if c.detect && len(b) >= 2 {
+		switch binary.BigEndian.Uint16(b) {
+		case byteOrderMark:
+			order, b = binary.BigEndian, b[2:]
+		case 0xfffe:
+			order, b = binary.LittleEndian, b[2:]
+		}
+	}
+	units := make([]uint16, 0, len(b)/2+1)
+	for ; len(b) >= 2; b = b[2:] {
+		units = append(units, order.Uint16(b))
+	}
+	if len(b) > 0 {
+		units = append(units, utf8.RuneError)
+	}
+	return string(utf16.Decode(units))
+}
+
+// utf32Set is UTF-32, written without a mark. detect: one is read.
+type utf32Set struct {
+	order  byteOrder
+	detect bool
+}
+
+func (c utf32Set) encode(s string) []byte {
+	out := make([]byte, 0, 4*len(s))
+	for _, r := range s {
+		out = c.order.AppendUint32(out, uint32(r))
+	}
+	return out
+}
+
+func (c utf32Set) decode(b []byte) string {
+	order := binary.ByteOrder(c.order)
+	if c.detect && len(b) >= 4 {
+		switch binary.BigEndian.Uint32(b) {
+		case byteOrderMark:
+			b = b[4:]
+		case 0xfffe0000:
+			order, b = binary.LittleEndian, b[4:]
+		}
+	}
+	var out strings.Builder
+	out.Grow(len(b))
+	for ; len(b) >= 4; b = b[4:] {
+		r := order.Uint32(b)
+		if r > utf8.MaxRune {
+			r = utf8.RuneError
+		}
+		out.WriteRune(rune(r))
+	}
+	if len(b) > 0 {
+		out.WriteRune(utf8.RuneError)
+	}
+	return out.String()
+}
+
+// national is any other character set.
+type national struct{ enc encoding.Encoding }
+
+func (c national) encode(s string) []byte {
+	e := c.enc.NewEncoder()
+	if out, err := e.Bytes(codecs.Bytes(s)); err == nil {
+		return out
+	}
+	out := make([]byte, 0, len(s))
+	for _, r := range s { // some character isn't in the set: write one at a time
+		b, err := e.Bytes(utf8.AppendRune(nil, r))
+		if err != nil {
+			b = []byte{'?'}
+		}
+		out = append(out, b...)
+	}
+	return out
+}
+
+func (c national) decode(b []byte) string {
+	out, err := c.enc.NewDecoder().Bytes(b)
+	if err != nil {
+		return codecs.Text(b)
+	}
+	return string(out)
+}
