@@ -42,7 +42,7 @@ func (s *Server) handle(r route) gin.HandlerFunc {
 			s.fail(c, httpError(http.StatusNotAcceptable))
 			return
 		}
-		body, err := readBody(c.Request)
+		body, err := readBody(c)
 		if err != nil {
 			s.fail(c, err)
 			return
@@ -119,22 +119,22 @@ func httpError(status int) error {
 	return &coded{status: status, message: fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))}
 }
 
-// statusOf is the status of an error and the message to show. Kinds below another have its
-// status. The chain of causes goes to the log, not to the client, as in the JVM.
+// statusOf is the status of an error and the message to show. The chain of causes goes to the log, not to the client, as in the JVM.
 func statusOf(err error) (int, string) {
 	var own *coded
 	if errors.As(err, &own) {
 		return own.status, own.message
 	}
 	var known StatusError
-	switch {
-	case errors.As(err, &known) && known.StatusCode() >= 400 && known.StatusCode() <= 599:
+	if errors.As(err, &known) && known.StatusCode() >= 400 && known.StatusCode() <= 599 {
 		return known.StatusCode(), errs.Message(known)
-	case errors.Is(err, errs.NotFound):
+	}
+	switch errs.KindOf(err) { // the outermost: what lies below is a cause
+	case errs.NotFound:
 		return http.StatusNotFound, errs.Message(err)
-	case errors.Is(err, errs.AlreadyExists):
+	case errs.AlreadyExists:
 		return http.StatusConflict, errs.Message(err)
-	case errors.Is(err, errs.BadRequest), errors.Is(err, errs.Config):
+	case errs.BadRequest, errs.Config:
 		return http.StatusBadRequest, errs.Message(err)
 	}
 	var tooLarge *http.MaxBytesError

@@ -6,8 +6,10 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -24,11 +26,11 @@ func (s *Server) clean(next http.Handler) http.Handler {
 			raw = "/"
 		}
 		if strings.Contains(raw, "//") {
-			refuse(w, "Ambiguous URI empty segment")
+			refuse(w, r, "Ambiguous URI empty segment")
 			return
 		}
 		if s.cfg.RefuseEncodedSlash && strings.Contains(strings.ToLower(raw), "%2f") {
-			refuse(w, "Ambiguous URI path separator")
+			refuse(w, r, "Ambiguous URI path separator")
 			return
 		}
 		if strings.Contains(raw, ";") {
@@ -53,10 +55,14 @@ func withoutMatrix(raw string) string {
 	return strings.Join(segments, "/")
 }
 
-// refuse is the answer of the HTTP server below JAX-RS.
-func refuse(w http.ResponseWriter, reason string) {
-	w.Header().Set("Content-Type", "text/html;charset=iso-8859-1")
+// refuse is the answer of the HTTP server below JAX-RS, with a page for some methods.
+func refuse(w http.ResponseWriter, r *http.Request, reason string) {
 	w.Header().Set("Connection", "close")
+	if r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodHead {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html;charset=iso-8859-1")
 	w.WriteHeader(http.StatusBadRequest)
 	_, _ = io.WriteString(w, "<html><head><title>Error 400 "+reason+"</title></head><body><h2>HTTP ERROR 400 "+
 		reason+"</h2></body></html>\n") // a client that is gone needs no page
@@ -97,23 +103,36 @@ func (s *Server) limitBody(c *gin.Context) {
 		s.fail(c, &http.MaxBytesError{Limit: s.cfg.BodyLimit})
 		return
 	}
-	if c.Request.Body != nil && c.Request.Body != http.NoBody {
+	if hasBody(c.Request) {
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, s.cfg.BodyLimit)
+		setReadDeadline(c, time.Now().Add(readBodyTimeout))
 	}
 	c.Next()
 }
 
-func readBody(r *http.Request) ([]byte, error) {
-	if r.Body == nil || r.Body == http.NoBody {
+func hasBody(r *http.Request) bool { return r.Body != nil && r.Body != http.NoBody }
+
+// setReadDeadline bounds how long the body may take; the zero time lifts it. A server below that
+// has no deadlines, as in a test, is one that needs none.
+func setReadDeadline(c *gin.Context, at time.Time) {
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(at)
+}
+
+func readBody(c *gin.Context) ([]byte, error) {
+	if !hasBody(c.Request) {
 		return nil, nil
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := io.ReadAll(c.Request.Body)
+	setReadDeadline(c, time.Time{})
 	if err == nil {
 		return body, nil
 	}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return nil, err
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, &coded{status: http.StatusRequestTimeout, message: "HTTP 408 Request Timeout: the body did not arrive in time", cause: err}
 	}
 	return nil, &coded{status: http.StatusBadRequest, message: "The request body could not be read", cause: err}
 }

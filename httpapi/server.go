@@ -18,7 +18,9 @@ import (
 // Limits of a connection. They bound what a slow or hostile client can hold.
 const (
 	readHeaderTimeout = 10 * time.Second
-	readBodyTimeout   = 60 * time.Second
+	// readBodyTimeout is set per request (limitBody) and lifted once the body is read: as
+	// http.Server.ReadTimeout it would end the context of a request that is still being answered.
+	readBodyTimeout = 60 * time.Second
 	idleTimeout       = 60 * time.Second
 	headerLimit       = 16 << 10
 	// answerGrace is how long requests cut short at shutdown have to send their 503.
@@ -40,12 +42,11 @@ type Server struct {
 	started startedFlag
 
 	main, admin *http.Server
-	cut         context.CancelCauseFunc // ends the requests under way
-	base        context.Context         // what every request's context descends from
 
 	mu    sync.Mutex
 	bound []boundListener
 	done  bool
+	cut   context.CancelCauseFunc // ends the requests under way; nil before Serve
 }
 
 type boundListener struct {
@@ -70,9 +71,6 @@ func New(cfg Config, h Herder, reg *plugin.Registry, loggers Loggers, log *slog.
 		return nil, err
 	}
 	s := &Server{cfg: cfg, herder: h, plugins: reg, loggers: loggers, log: log, auth: auth}
-	// The server outlives the call of New; Shutdown and Serve end this context.
-	s.base, s.cut = context.WithCancelCause(context.Background())
-
 	public := s.publicRoutes()
 	if cfg.AdminListeners == nil {
 		public = append(public, s.adminRoutes()...)
@@ -112,13 +110,11 @@ func (s *Server) server(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readHeaderTimeout + readBodyTimeout,
 		// The handler's own deadline comes first, so that a client gets to read why.
 		WriteTimeout:   readHeaderTimeout + readBodyTimeout + s.cfg.RequestTimeout + 10*time.Second,
 		IdleTimeout:    idleTimeout,
 		MaxHeaderBytes: headerLimit,
 		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		BaseContext:    func(net.Listener) context.Context { return s.base },
 	}
 }
 
@@ -132,7 +128,7 @@ func (s *Server) Listen() ([]net.Addr, error) {
 	}
 	var addrs []net.Addr
 	for i, l := range append(append([]Listener{}, s.cfg.Listeners...), s.cfg.AdminListeners...) {
-		ln, err := (&net.ListenConfig{}).Listen(s.base, "tcp", l.address())
+		ln, err := net.Listen("tcp", l.address()) //nolint:noctx // binding doesn't wait
 		if err != nil {
 			s.releaseLocked()
 			return nil, fmt.Errorf("listen at %s: %w", l, err)
@@ -161,10 +157,17 @@ func (s *Server) Serve(ctx context.Context) error {
 		s.mu.Unlock()
 		return nil
 	}
-	s.mu.Unlock()
-	if len(bound) == 0 {
-		return errors.New("the REST server does not listen yet: call Listen first")
+	if len(bound) == 0 || s.cut != nil {
+		s.mu.Unlock()
+		return errors.New("the REST server does not listen yet, or serves already: call Listen once, then Serve once")
 	}
+	base, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	s.cut = cut
+	for _, srv := range s.servers() {
+		srv.BaseContext = func(net.Listener) context.Context { return base }
+	}
+	s.mu.Unlock()
 	failed := make(chan error, len(bound))
 	var running sync.WaitGroup
 	for _, b := range bound {
@@ -214,7 +217,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	s.cut(errShutdown)
+	s.cutShort()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerGrace)
 	defer cancel()
 	if s.drain(grace) == nil {
@@ -223,22 +226,39 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return fmt.Errorf("REST server: connections were cut: %w", err)
 }
 
-func (s *Server) drain(ctx context.Context) error {
-	var admin sync.WaitGroup
-	var adminErr error
-	if s.admin != nil {
-		admin.Go(func() { adminErr = s.admin.Shutdown(ctx) })
+// servers are the one or two below.
+func (s *Server) servers() []*http.Server {
+	if s.admin == nil {
+		return []*http.Server{s.main}
 	}
-	err := s.main.Shutdown(ctx)
-	admin.Wait()
-	return errors.Join(err, adminErr)
+	return []*http.Server{s.main, s.admin}
+}
+
+// drain waits for the requests under way and closes the listeners.
+func (s *Server) drain(ctx context.Context) error {
+	servers := s.servers()
+	results := make([]error, len(servers))
+	var all sync.WaitGroup
+	for i, srv := range servers {
+		all.Go(func() { results[i] = srv.Shutdown(ctx) })
+	}
+	all.Wait()
+	return errors.Join(results...)
+}
+
+// cutShort ends the contexts of the requests under way.
+func (s *Server) cutShort() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cut != nil {
+		s.cut(errShutdown)
+	}
 }
 
 func (s *Server) close() {
-	s.cut(errShutdown)
-	_ = s.main.Close() // the listeners' errors say nothing a caller could act on
-	if s.admin != nil {
-		_ = s.admin.Close()
+	s.cutShort()
+	for _, srv := range s.servers() {
+		_ = srv.Close() // the listeners' errors say nothing a caller could act on
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

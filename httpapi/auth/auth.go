@@ -14,9 +14,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/magiconair/properties"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/troupe-connect/troupe/connectors/config/properties"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -54,13 +54,12 @@ func LoadJAAS(path string) (*Users, error) {
 
 // LoadUsers reads a Java properties file of user = password.
 func LoadUsers(path string) (*Users, error) {
-	loader := properties.Loader{Encoding: properties.ISO_8859_1, DisableExpansion: true}
-	p, err := loader.LoadFile(path)
+	p, err := properties.ReadFile(path)
 	if err != nil {
 		return nil, errs.Config.Wrap(err, "Error loading Property Credentials file %s", path)
 	}
-	u := &Users{digests: map[string][sha256.Size]byte{}, open: p.Len() == 0}
-	for user, password := range p.Map() {
+	u := &Users{digests: map[string][sha256.Size]byte{}, open: len(p) == 0}
+	for user, password := range p {
 		u.digests[user] = sha256.Sum256([]byte(password))
 	}
 	return u, nil
