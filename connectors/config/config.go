@@ -1,6 +1,9 @@
 package config
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Type is the type of a setting, as Java's ConfigDef.Type.
 type Type uint8
@@ -88,6 +91,11 @@ func NewSecret(text string) Secret { return Secret{text} }
 
 // Reveal is the secret text.
 func (s Secret) Reveal() string { return s.text }
+
+// Format hides the text from every verb: %d would show it otherwise.
+func (Secret) Format(f fmt.State, _ rune) {
+	_, _ = f.Write([]byte("[hidden]")) // fmt's State has no error to tell
+}
 
 // String hides the text.
 func (Secret) String() string { return "[hidden]" }

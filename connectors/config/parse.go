@@ -83,7 +83,7 @@ func (d *Def) value(k *Key, find lookup) (any, error) {
 	case st == given:
 		return ParseType(k.Name, text, k.Type)
 	case k.Required:
-		return nil, errs.Config.New("Missing required configuration %q which has no default value.", k.Name)
+		return nil, errs.Config.New(`Missing required configuration "%s" which has no default value.`, k.Name)
 	}
 	return k.Default, nil
 }

@@ -61,8 +61,11 @@ func doubleText(f float64) string {
 		return withPoint(strconv.FormatFloat(f, 'f', -1, 64))
 	}
 	mantissa, exp, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
+	if !strings.Contains(mantissa, ".") { // Java takes the best two digits: 4.9E-324, not 5.0
+		mantissa, exp, _ = strings.Cut(strconv.FormatFloat(f, 'e', 1, 64), "e")
+	}
 	n, _ := strconv.Atoi(exp) // FormatFloat made it: it is a number
-	return withPoint(mantissa) + "E" + strconv.Itoa(n)
+	return mantissa + "E" + strconv.Itoa(n)
 }
 
 func withPoint(s string) string {
