@@ -1,11 +1,16 @@
 package data
 
+import (
+	"math"
+	"time"
+)
+
 // Map is a value of type MAP, and what a schemaless JSON object becomes: entries in the order in
 // which they were put. Keys may be any Connect value, also ones that Go can't use as map keys
 // (bytes, structs). A Map in a record is read only; Clone it to change it.
 //
-// Up to a dozen entries are searched in line, which is faster than hashing; beyond that an index is kept
-// for comparable keys.
+// Up to a dozen entries are searched in line, which is faster than hashing; beyond that an index
+// is kept of all keys but lists, maps and structs.
 type Map struct {
 	entries []Entry
 	index   map[any]int
@@ -42,6 +47,14 @@ func (m *Map) Get(key any) (any, bool) {
 	return nil, false
 }
 
+// GetString is Get for a key that is a string.
+func (m *Map) GetString(key string) (any, bool) {
+	if i := m.findString(key); i >= 0 {
+		return m.entries[i].Value, true
+	}
+	return nil, false
+}
+
 // Put sets the value of a key: in place if the key is there, else at the end.
 func (m *Map) Put(key, value any) {
 	if i := m.find(key); i >= 0 {
@@ -51,8 +64,8 @@ func (m *Map) Put(key, value any) {
 	m.entries = append(m.entries, Entry{key, value})
 	switch {
 	case m.index != nil:
-		if comparableKey(key) {
-			m.index[key] = len(m.entries) - 1
+		if k, ok := indexKey(key); ok {
+			m.index[k] = len(m.entries) - 1
 		}
 	case len(m.entries) > mapIndexFrom:
 		m.reindex()
@@ -84,32 +97,23 @@ func (m *Map) Clone() *Map {
 func (m *Map) reindex() {
 	m.index = make(map[any]int, len(m.entries))
 	for i, e := range m.entries {
-		if comparableKey(e.Key) {
-			m.index[e.Key] = i
+		if k, ok := indexKey(e.Key); ok {
+			m.index[k] = i
 		}
 	}
 }
 
 func (m *Map) find(key any) int {
 	if s, ok := key.(string); ok {
-		if m.index != nil {
-			if i, ok := m.index[key]; ok {
+		return m.findString(s)
+	}
+	if m.index != nil {
+		if k, ok := indexKey(key); ok {
+			if i, ok := m.index[k]; ok {
 				return i
 			}
 			return -1
 		}
-		for i := range m.entries {
-			if k, ok := m.entries[i].Key.(string); ok && k == s {
-				return i
-			}
-		}
-		return -1
-	}
-	if m.index != nil && comparableKey(key) {
-		if i, ok := m.index[key]; ok {
-			return i
-		}
-		return -1
 	}
 	for i := range m.entries {
 		if Equal(m.entries[i].Key, key) {
@@ -119,11 +123,54 @@ func (m *Map) find(key any) int {
 	return -1
 }
 
-// comparableKey reports whether Go's == on the key means what Equal means.
-func comparableKey(key any) bool {
-	switch key.(type) {
-	case nil, bool, int8, int16, int32, int64, string:
-		return true
+func (m *Map) findString(key string) int {
+	if m.index != nil {
+		if i, ok := m.index[key]; ok {
+			return i
+		}
+		return -1
 	}
-	return false
+	for i := range m.entries {
+		if k, ok := m.entries[i].Key.(string); ok && k == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// What stands in the index for keys on which Go's == isn't what Equal is.
+type (
+	float32Key uint32
+	float64Key uint64
+	bytesKey   string
+	timeKey    int64
+	decimalKey struct {
+		unscaled string
+		scale    int32
+	}
+)
+
+// indexKey is what a key is found by in the index; there is none for lists, maps and structs.
+func indexKey(key any) (any, bool) {
+	switch k := key.(type) {
+	case nil, bool, int8, int16, int32, int64, string:
+		return key, true
+	case float64:
+		if k != k {
+			k = math.NaN()
+		}
+		return float64Key(math.Float64bits(k)), true
+	case float32:
+		if k != k {
+			k = float32(math.NaN())
+		}
+		return float32Key(math.Float32bits(k)), true
+	case []byte:
+		return bytesKey(k), true
+	case time.Time:
+		return timeKey(k.UnixMilli()), true
+	case Decimal:
+		return decimalKey{k.unscaled().Text(62), k.Scale}, true
+	}
+	return nil, false
 }

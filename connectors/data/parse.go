@@ -27,7 +27,9 @@ func ParseString(s string) SchemaAndValue {
 		if sv, err := p.container(); err == nil {
 			return sv
 		}
-		return text(s)
+		if blanks := strings.IndexRune(s, first); blanks > 0 {
+			return text(s[:blanks]) // so does Java, and loses the rest
+		}
 	case first == 'n' || first == 't' || first == 'f':
 		if sv, ok := parseWord(trimBlanks(s)); ok {
 			return sv
@@ -77,22 +79,35 @@ var errNoValue = errors.New("no value")
 type parser struct {
 	tokens
 	depth int
+	// failed are the places of brackets that no container begins at. Behind blanks Java reads
+	// such a place twice, and what lies in it four times, and so on.
+	failed map[int]bool
 }
 
 // container reads an array or map from the front of the text; what follows it is ignored, as in
 // Java.
 func (p *parser) container() (SchemaAndValue, error) {
-	if p.depth++; p.depth > maxNesting {
+	read := p.array
+	if !p.take("[") {
+		if !p.take("{") {
+			return SchemaAndValue{}, errNoValue
+		}
+		read = p.mapping
+	}
+	place := p.at
+	if p.failed[place] || p.depth >= maxNesting {
 		return SchemaAndValue{}, errNoValue
 	}
-	defer func() { p.depth-- }()
-	switch {
-	case p.take("["):
-		return p.array()
-	case p.take("{"):
-		return p.mapping()
+	p.depth++
+	sv, err := read()
+	p.depth--
+	if err != nil {
+		if p.failed == nil {
+			p.failed = map[int]bool{}
+		}
+		p.failed[place] = true
 	}
-	return SchemaAndValue{}, errNoValue
+	return sv, err
 }
 
 // embedded reads an element of an array or map. Null is the zero SchemaAndValue.
@@ -114,7 +129,10 @@ func (p *parser) embedded() (SchemaAndValue, error) {
 	mark := p.mark()
 	if p.take("[") || p.take("{") {
 		p.rewind(mark)
-		return p.container()
+		if sv, err := p.container(); err == nil {
+			return sv, nil
+		}
+		p.rewind(mark) // the blanks before the bracket, if any, are the value
 	}
 	token := p.next()
 	word := trimBlanks(token)

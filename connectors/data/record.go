@@ -72,7 +72,12 @@ const (
 var timestampTypeNames = [...]string{"NO_TIMESTAMP_TYPE", "CREATE_TIME", "LOG_APPEND_TIME"}
 
 // String is the Java constant's name.
-func (t TimestampType) String() string { return timestampTypeNames[t+1] }
+func (t TimestampType) String() string {
+	if i := int(t) + 1; i >= 0 && i < len(timestampTypeNames) {
+		return timestampTypeNames[i]
+	}
+	return timestampTypeNames[0]
+}
 
 // SinkRecord is a record consumed from Kafka on its way to a sink task. Its Record carries what
 // converters and transforms made of it; the Original fields say where it lies in Kafka whatever

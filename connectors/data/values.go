@@ -188,9 +188,15 @@ func appendValue(b []byte, value any, embedded bool) ([]byte, error) {
 	case []any:
 		return appendList(b, v)
 	case *Map:
-		return appendMap(b, v)
+		if v != nil {
+			return appendMap(b, v)
+		}
+		return append(b, "null"...), nil
 	case *Struct:
-		return appendStruct(b, v)
+		if v != nil {
+			return appendStruct(b, v)
+		}
+		return append(b, "null"...), nil
 	case nil, bool, int8, int16, int32, int64, float32, float64, Decimal, *big.Int:
 		return AppendText(b, value), nil
 	}
@@ -534,9 +540,13 @@ func InferSchema(value any) (*Schema, error) {
 	case []any:
 		return inferArray(v)
 	case *Map:
-		return inferMap(v)
+		if v != nil {
+			return inferMap(v)
+		}
 	case *Struct:
-		return v.schema, nil
+		if v != nil {
+			return v.schema, nil
+		}
 	}
 	return nil, nil
 }
