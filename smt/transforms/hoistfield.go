@@ -1,0 +1,56 @@
+package transforms
+
+import (
+	"github.com/troupe-connect/troupe/connectors/config"
+	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/smt"
+)
+
+func hoistFieldConfig() *config.Def {
+	return config.NewDef(required(key("field", config.String, config.Medium,
+		"Name of the one field that the key or value is put under."), nil))
+}
+
+// hoistField puts the whole key or value under one new field: of a struct when there is a
+// schema, of a map otherwise.
+type hoistField struct {
+	base
+	side    smt.Side
+	field   string
+	name    any // field, as a map's key
+	schemas smt.SchemaCache[*data.Schema]
+}
+
+func (h *hoistField) Configure(props map[string]string) error {
+	v, err := hoistFieldConfig().Parse(props)
+	if err != nil {
+		return err
+	}
+	h.field = v.String("field")
+	h.name = h.field
+	return nil
+}
+
+func (h *hoistField) Apply(r *data.Record) (*data.Record, error) {
+	schema, value := h.side.Get(r)
+	if schema == nil {
+		m := data.NewMap(1)
+		m.Put(h.name, value)
+		h.side.Set(r, nil, m)
+		return r, nil
+	}
+	hoisted, ok := h.schemas.Get(schema)
+	if !ok {
+		var err error
+		if hoisted, err = data.NewBuilder(data.StructType).Field(h.field, schema).Build(); err != nil {
+			return nil, err
+		}
+		h.schemas.Put(schema, hoisted)
+	}
+	s := data.NewStruct(hoisted)
+	if err := setField(s, 0, value); err != nil {
+		return nil, err
+	}
+	h.side.Set(r, hoisted, s)
+	return r, nil
+}
