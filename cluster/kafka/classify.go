@@ -1,5 +1,20 @@
 package kafka
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
 // Class is what to do about an error of a Kafka client.
 type Class uint8
 
@@ -15,13 +30,150 @@ const (
 	TooLarge
 	// Fenced means that another producer or member has taken over.
 	Fenced
-	// Aborted means that the client was closed by its owner.
+	// Aborted means that the client was closed by its owner, or the call's context ended.
 	Aborted
 )
 
-// Classify says what to do about an error of this package; 0 for nil. ClassName of the same
-// error is its Java exception class.
-func Classify(err error) Class { panic("todo") }
+var classNames = [...]string{"", "fatal", "retriable", "authorization", "too large", "fenced", "aborted"}
 
-// ClassName is the Java exception class of an error of this package.
-func ClassName(err error) string { panic("todo") }
+// String names the class.
+func (c Class) String() string { return classNames[c] }
+
+// ErrAborted is the error of records and calls that the client's owner gave up.
+var ErrAborted = errors.New("the Kafka client was closed")
+
+// Error is an error of this package with its class. errors.Is finds errs.Retriable and
+// errs.Authorization in it.
+type Error struct {
+	Op    string // what was done, and to what: "create topic orders"
+	Class Class
+	Java  string // exception class in Java
+	Err   error
+}
+
+// Error is the text: what was done and why it failed.
+func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is finds the kinds of connectors/errs that stand for the class.
+func (e *Error) Is(target error) bool {
+	switch e.Class {
+	case Retriable:
+		return target == error(errs.Retriable) || target == error(errs.Connect)
+	case Authorization:
+		return target == error(errs.Authorization)
+	}
+	return false
+}
+
+// failed wraps err as an Error of what was done; nil stays nil.
+func failed(err error, op string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Op: fmt.Sprintf(op, args...), Class: Classify(err), Java: ClassName(err), Err: err}
+}
+
+// authError is a login or handshake that failed.
+type authError struct {
+	class string // Java's
+	err   error
+}
+
+func (e *authError) Error() string { return e.err.Error() }
+func (e *authError) Unwrap() error { return e.err }
+
+const javaPackage = "org.apache.kafka.common.errors."
+
+// Classify says what to do about an error of this package, also one that a promise got; 0 for nil.
+func Classify(err error) Class {
+	c, _ := classify(err)
+	return c
+}
+
+// ClassName is the Java exception class of an error of this package; "" for nil.
+func ClassName(err error) string {
+	_, name := classify(err)
+	return name
+}
+
+func classify(err error) (Class, string) {
+	if err == nil {
+		return 0, ""
+	}
+	var known *Error
+	var auth *authError
+	switch {
+	case errors.As(err, &known):
+		return known.Class, known.Java
+	case errors.As(err, &auth):
+		return Authorization, auth.class
+	case errors.Is(err, ErrAborted), errors.Is(err, kgo.ErrClientClosed), errors.Is(err, kgo.ErrAborting),
+		errors.Is(err, sarama.ErrClosedClient), errors.Is(err, context.Canceled):
+		return Aborted, "org.apache.kafka.common.KafkaException"
+	}
+	if code, ok := codeOf(err); ok {
+		return classOfCode(code)
+	}
+	var net *net.OpError
+	var call *os.SyscallError
+	var eof *kgo.ErrFirstReadEOF
+	var incomplete sarama.PacketDecodingError
+	switch {
+	case errors.Is(err, kgo.ErrRecordTimeout), errors.Is(err, kgo.ErrRecordRetries),
+		errors.Is(err, kgo.ErrMaxBuffered), errors.Is(err, errBufferFull),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return Retriable, javaPackage + "TimeoutException"
+	case errors.As(err, &net), errors.As(err, &call), errors.As(err, &eof), isEOF(err),
+		errors.Is(err, sarama.ErrOutOfBrokers), errors.Is(err, sarama.ErrNotConnected),
+		errors.Is(err, sarama.ErrBrokerNotFound), errors.As(err, &incomplete),
+		errors.Is(err, sarama.ErrControllerNotAvailable), kgo.IsRetryableBrokerErr(err):
+		return Retriable, javaPackage + "DisconnectException"
+	}
+	return Fatal, "org.apache.kafka.common.KafkaException"
+}
+
+func isEOF(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+// codeOf is the protocol's error code in a chain of errors of either client.
+func codeOf(err error) (int16, bool) {
+	var franz *kerr.Error
+	if errors.As(err, &franz) {
+		return franz.Code, true
+	}
+	var sar sarama.KError
+	if errors.As(err, &sar) {
+		return int16(sar), true
+	}
+	return 0, false
+}
+
+func classOfCode(code int16) (Class, string) {
+	name := "org.apache.kafka.common.KafkaException"
+	if short, ok := javaErrors[code]; ok {
+		name = javaPackage + short
+	}
+	switch code {
+	case kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code:
+		return TooLarge, name
+	case kerr.TopicAuthorizationFailed.Code, kerr.GroupAuthorizationFailed.Code,
+		kerr.ClusterAuthorizationFailed.Code, kerr.TransactionalIDAuthorizationFailed.Code,
+		kerr.DelegationTokenAuthorizationFailed.Code, kerr.SaslAuthenticationFailed.Code,
+		kerr.UnsupportedSaslMechanism.Code, kerr.IllegalSaslState.Code:
+		return Authorization, name
+	case kerr.ProducerFenced.Code, kerr.InvalidProducerEpoch.Code, kerr.InvalidTxnState.Code,
+		kerr.TransactionCoordinatorFenced.Code, kerr.IllegalGeneration.Code,
+		kerr.UnknownMemberID.Code, kerr.FencedInstanceID.Code, kerr.FencedMemberEpoch.Code:
+		return Fenced, name
+	case kerr.RebalanceInProgress.Code, kerr.StaleMemberEpoch.Code:
+		return Retriable, name
+	}
+	if kerr.IsRetriable(kerr.ErrorForCode(code)) {
+		return Retriable, name
+	}
+	return Fatal, name
+}

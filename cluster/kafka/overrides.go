@@ -12,7 +12,9 @@ const (
 
 // ConnectorProducerProps are the effective settings of a task's producer: Connect's defaults, then the
 // worker's producer.*, then the connector's producer.override.*.
-func ConnectorProducerProps(worker, connector map[string]string, name string, task int) Props { panic("todo") }
+func ConnectorProducerProps(worker, connector map[string]string, name string, task int) Props {
+	panic("todo")
+}
 
 // ConnectorDLQProducerProps are those of a sink task's producer for dead letters.
 func ConnectorDLQProducerProps(worker, connector map[string]string, name string, task int) Props {
@@ -20,11 +22,15 @@ func ConnectorDLQProducerProps(worker, connector map[string]string, name string,
 }
 
 // ConnectorConsumerProps are those of a sink task's consumer; group.id is among them.
-func ConnectorConsumerProps(worker, connector map[string]string, name string, task int) Props { panic("todo") }
+func ConnectorConsumerProps(worker, connector map[string]string, name string, task int) Props {
+	panic("todo")
+}
 
 // ConnectorAdminProps are those of a task's admin client. Other than the clients for records, it inherits
 // the worker's settings without prefix.
-func ConnectorAdminProps(worker, connector map[string]string, name string, task int) Props { panic("todo") }
+func ConnectorAdminProps(worker, connector map[string]string, name string, task int) Props {
+	panic("todo")
+}
 
 // OverridePolicy is a connector.client.config.override.policy.
 type OverridePolicy string

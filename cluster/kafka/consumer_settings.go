@@ -1,0 +1,240 @@
+package kafka
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dlclark/regexp2"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+// consumerSettings are the settings of consumers alone.
+type consumerSettings struct {
+	group           string
+	reset           resetPolicy
+	readCommitted   bool
+	maxPollRecords  int
+	maxPollInterval time.Duration
+	metadataAge     time.Duration
+	discover        func(topic string) bool // nil: franz-go finds the topics
+	opts            []kgo.Opt
+}
+
+// resetPolicy is auto.offset.reset: where to begin without a committed offset.
+type resetPolicy struct {
+	kind string // earliest, latest, none, by_duration
+	back time.Duration
+}
+
+func readConsumer(r *reader, group string, topics []string, topicsRegex string) consumerSettings {
+	fallback := r.str("group.id", "")
+	if group == "" {
+		group = fallback
+	}
+	c := consumerSettings{
+		group:           group,
+		reset:           readReset(r),
+		maxPollRecords:  int(r.int("max.poll.records", 500, 1)),
+		maxPollInterval: time.Duration(r.int("max.poll.interval.ms", 300000, 1)) * time.Millisecond,
+	}
+	if group == "" {
+		r.failWhole(errs.Config.New("group.id must not be empty"))
+	}
+	c.readFetch(r)
+	c.readGroup(r)
+	c.readTopics(r, topics, topicsRegex)
+	c.opts = append(c.opts, kgo.ConsumerGroup(group), kgo.DisableAutoCommit(),
+		kgo.ConsumeStartOffset(c.reset.start()), kgo.ConsumeResetOffset(c.reset.again()))
+	return c
+}
+
+func (c *consumerSettings) readFetch(r *reader) {
+	maxBytes := min(max(r.int("fetch.max.bytes", 50<<20, 0), 1), 1<<29)
+	c.opts = append(c.opts,
+		kgo.FetchMinBytes(r.int("fetch.min.bytes", 1, 0)),
+		kgo.FetchMaxBytes(maxBytes),
+		kgo.FetchMaxPartitionBytes(max(r.int("max.partition.fetch.bytes", 1<<20, 0), 1)),
+		kgo.FetchMaxWait(max(time.Duration(r.int("fetch.max.wait.ms", 500, 0))*time.Millisecond, 10*time.Millisecond)),
+		// A first batch may be larger than what was asked for.
+		kgo.BrokerMaxReadBytes(min(max(100<<20, 2*maxBytes), 1<<30)),
+	)
+	if !r.boolean("check.crcs", true) {
+		c.opts = append(c.opts, kgo.DisableFetchCRCValidation())
+	}
+	if r.choice("isolation.level", "read_uncommitted", true, "read_committed", "read_uncommitted") == "read_committed" {
+		c.readCommitted = true
+		c.opts = append(c.opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	}
+	if !r.boolean("exclude.internal.topics", true) {
+		r.fail("exclude.internal.topics", "false", "Internal topics are never found by a pattern; list them in topics")
+	}
+}
+
+const assignorPackage = "org.apache.kafka.clients.consumer."
+
+func (c *consumerSettings) readGroup(r *reader) {
+	session := time.Duration(r.int("session.timeout.ms", 45000, 1)) * time.Millisecond
+	beat := time.Duration(r.int("heartbeat.interval.ms", 3000, 1)) * time.Millisecond
+	strategies := r.list("partition.assignment.strategy", assignorPackage+"RangeAssignor", assignorPackage+"CooperativeStickyAssignor")
+	remote := r.str("group.remote.assignor", "")
+	if id := r.str("group.instance.id", ""); id != "" {
+		c.opts = append(c.opts, kgo.InstanceID(id))
+	} else if _, given := r.props["group.instance.id"]; given {
+		r.fail("group.instance.id", "", "String must be non-empty")
+	}
+	if r.choice("group.protocol", "classic", true, "classic", "consumer") == "consumer" {
+		c.readNextGroup(r, remote)
+		return
+	}
+	if beat >= session {
+		r.failWhole(errs.Config.New("Invalid value %d for configuration heartbeat.interval.ms: must be lower than session.timeout.ms, %d",
+			beat.Milliseconds(), session.Milliseconds()))
+	}
+	var balancers []kgo.GroupBalancer
+	for _, class := range strategies {
+		switch strings.TrimPrefix(class, assignorPackage) {
+		case "RangeAssignor":
+			balancers = append(balancers, kgo.RangeBalancer())
+		case "RoundRobinAssignor":
+			balancers = append(balancers, kgo.RoundRobinBalancer())
+		case "StickyAssignor":
+			balancers = append(balancers, kgo.StickyBalancer())
+		case "CooperativeStickyAssignor":
+			balancers = append(balancers, kgo.CooperativeStickyBalancer())
+		default:
+			r.fail("partition.assignment.strategy", class, "Must be some of "+assignorPackage+
+				"{RangeAssignor, RoundRobinAssignor, StickyAssignor, CooperativeStickyAssignor}")
+		}
+	}
+	if len(balancers) == 0 {
+		r.fail("partition.assignment.strategy", strings.Join(strategies, ","), "Must name at least one assignor")
+	}
+	c.opts = append(c.opts, kgo.Balancers(balancers...),
+		kgo.SessionTimeout(max(session, 100*time.Millisecond)),
+		kgo.HeartbeatInterval(beat),
+		// In Java the time between polls is the time that a rebalance may take.
+		kgo.RebalanceTimeout(max(c.maxPollInterval, 100*time.Millisecond)))
+}
+
+// readNextGroup is group.protocol=consumer (KIP-848): the broker assigns.
+func (c *consumerSettings) readNextGroup(r *reader, remote string) {
+	c.opts = append(c.opts, kgo.ServerSideBalancer(), kgo.RebalanceTimeout(max(c.maxPollInterval, 100*time.Millisecond)))
+	switch remote {
+	case "", "uniform":
+		c.opts = append(c.opts, kgo.Balancers(kgo.StickyBalancer()))
+	case "range":
+		c.opts = append(c.opts, kgo.Balancers(kgo.RangeBalancer()))
+	default:
+		r.fail("group.remote.assignor", remote, "Must be one of uniform, range")
+	}
+}
+
+// readTopics takes the topics or the pattern. Java's patterns that Go's engine doesn't know
+// (look-around, possessive and the like) are matched by regexp2; the topics are then found by our own
+// look at the metadata.
+func (c *consumerSettings) readTopics(r *reader, topics []string, pattern string) {
+	switch {
+	case len(topics) > 0:
+		c.opts = append(c.opts, kgo.ConsumeTopics(topics...))
+	case pattern == "":
+		r.failWhole(errs.Config.New("there are neither topics nor topics.regex to consume"))
+	default:
+		whole := "^(?:" + pattern + ")$"
+		if _, err := regexp.Compile(whole); err == nil {
+			c.opts = append(c.opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(whole))
+			return
+		}
+		re, err := regexp2.Compile(whole, regexp2.None)
+		if err != nil {
+			r.failWhole(errs.Config.Wrap(err, "Invalid value %s for configuration topics.regex", pattern))
+			return
+		}
+		re.MatchTimeout = time.Second // a pattern may need exponential time
+		c.discover = func(topic string) bool {
+			ok, err := re.MatchString(topic)
+			return ok && err == nil
+		}
+	}
+}
+
+func readReset(r *reader) resetPolicy {
+	const key = "auto.offset.reset"
+	v := r.str(key, "earliest")
+	switch low := strings.ToLower(v); {
+	case low == "earliest", low == "latest", low == "none":
+		return resetPolicy{kind: low}
+	case strings.HasPrefix(low, "by_duration:"):
+		if d, ok := parseISODuration(v[len("by_duration:"):]); ok {
+			return resetPolicy{kind: "by_duration", back: d}
+		}
+	}
+	r.fail(key, v, "Must be one of earliest, latest, none, by_duration:<ISO 8601 duration>")
+	return resetPolicy{kind: "earliest"}
+}
+
+func (p resetPolicy) start() kgo.Offset {
+	switch p.kind {
+	case "latest":
+		return kgo.NewOffset().AtEnd()
+	case "none":
+		return kgo.NewOffset().AtCommitted()
+	case "by_duration":
+		return kgo.NewOffset().AfterMilli(p.milli())
+	}
+	return kgo.NewOffset().AtStart()
+}
+
+// again is where to go on when the offset lies outside of the log.
+func (p resetPolicy) again() kgo.Offset {
+	switch p.kind {
+	case "none":
+		return kgo.NoResetOffset()
+	case "by_duration":
+		return kgo.LookbackOffset(p.back)
+	}
+	return p.start()
+}
+
+func (p resetPolicy) milli() int64 { return time.Now().Add(-p.back).UnixMilli() }
+
+// timestamp is what ListOffsets is asked for; false: nothing to ask.
+func (p resetPolicy) timestamp() (int64, bool) {
+	switch p.kind {
+	case "earliest":
+		return -2, true
+	case "latest":
+		return -1, true
+	case "by_duration":
+		return p.milli(), true
+	}
+	return 0, false
+}
+
+var isoDuration = regexp.MustCompile(`^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$`)
+
+// parseISODuration reads what Java's Duration.parse does, without signs.
+func parseISODuration(s string) (time.Duration, bool) {
+	m := isoDuration.FindStringSubmatch(strings.ToUpper(strings.TrimSpace(s)))
+	if m == nil || m[1]+m[2]+m[3]+m[4] == "" {
+		return 0, false
+	}
+	var total float64
+	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute, time.Second} {
+		if m[i+1] == "" {
+			continue
+		}
+		n, err := strconv.ParseFloat(m[i+1], 64)
+		if err != nil {
+			return 0, false
+		}
+		total += n * float64(unit)
+	}
+	if total > float64(100*365*24*time.Hour) {
+		return 0, false
+	}
+	return time.Duration(total), true
+}

@@ -1,0 +1,131 @@
+package kafka
+
+import (
+	"math"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+const (
+	defaultBufferMemory = 32 << 20
+	defaultMaxRequest   = 1 << 20
+	forever             = time.Duration(math.MaxInt32) * time.Millisecond
+)
+
+// producerSettings are the settings of producers alone.
+type producerSettings struct {
+	bufferMemory int64
+	maxRequest   int32
+	maxBlock     time.Duration // 0: no limit
+	linger       time.Duration
+	opts         []kgo.Opt
+}
+
+func readProducer(r *reader, s *settings) producerSettings {
+	p := producerSettings{
+		bufferMemory: r.long("buffer.memory", defaultBufferMemory, 0),
+		maxRequest:   r.int("max.request.size", defaultMaxRequest, 0),
+		linger:       clip(r.millis("linger.ms", 5*time.Millisecond), 0, time.Minute),
+	}
+	// Java's default is a minute, Connect's is for ever, which is ours.
+	if block := r.millis("max.block.ms", math.MaxInt64); block < forever {
+		p.maxBlock = max(block, time.Millisecond)
+	}
+	maxRequest := min(max(p.maxRequest, 512), 1<<30)
+	p.opts = append(p.opts,
+		kgo.ProducerBatchMaxBytes(maxRequest),
+		kgo.BrokerMaxWriteBytes(max(100<<20, maxRequest)),
+		kgo.ProducerLinger(p.linger),
+		kgo.ProduceRequestTimeout(max(s.requestTimeout/2, 100*time.Millisecond)),
+		// What is buffered is bounded in bytes, by Producer.
+		kgo.MaxBufferedRecords(math.MaxInt64),
+		kgo.UnknownTopicRetries(-1),
+		kgo.RecordPartitioner(readPartitioner(r)),
+		readCompression(r),
+	)
+	p.readDelivery(r)
+	p.readIdempotence(r)
+	p.readTransactions(r)
+	return p
+}
+
+func (p *producerSettings) readDelivery(r *reader) {
+	if retries := r.int("retries", math.MaxInt32, 0); retries < math.MaxInt32 {
+		p.opts = append(p.opts, kgo.RecordRetries(int(retries)))
+	}
+	if limit := r.millis("delivery.timeout.ms", forever); limit < forever {
+		p.opts = append(p.opts, kgo.RecordDeliveryTimeout(max(limit, time.Second)))
+		// As in Java, the limit holds for records too that a request is under way with.
+		if r.str("transactional.id", "") == "" {
+			p.opts = append(p.opts, kgo.AllowIdempotentProduceCancellation())
+		}
+	}
+}
+
+// readIdempotence follows Java: what contradicts idempotence turns it off, unless it was asked for,
+// then it's an error. Without it one request is under way at a time, so that order holds.
+func (p *producerSettings) readIdempotence(r *reader) {
+	_, asked := r.lookup("enable.idempotence")
+	wanted := r.boolean("enable.idempotence", true)
+	acks := r.choice("acks", "all", false, "all", "-1", "0", "1")
+	inFlight := r.int("max.in.flight.requests.per.connection", 5, 1)
+	retries := r.int("retries", math.MaxInt32, 0)
+	transactional := r.str("transactional.id", "") != ""
+	why := ""
+	switch {
+	case retries == 0:
+		why = "Must set retries to non-zero when using the idempotent producer."
+	case acks == "0" || acks == "1":
+		why = "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee idempotence."
+	case inFlight > 5:
+		why = "Must set max.in.flight.requests.per.connection to at most 5 to use the idempotent producer."
+	}
+	switch {
+	case wanted && why != "" && (asked || transactional):
+		r.failWhole(errs.Config.New("%s", why))
+	case transactional && !wanted:
+		r.failWhole(errs.Config.New("Cannot set a transactional.id without also enabling idempotence."))
+	case !wanted || why != "":
+		p.opts = append(p.opts, kgo.DisableIdempotentWrite())
+	}
+	switch acks {
+	case "0":
+		p.opts = append(p.opts, kgo.RequiredAcks(kgo.NoAck()))
+	case "1":
+		p.opts = append(p.opts, kgo.RequiredAcks(kgo.LeaderAck()))
+	default:
+		p.opts = append(p.opts, kgo.RequiredAcks(kgo.AllISRAcks()))
+	}
+}
+
+func (p *producerSettings) readTransactions(r *reader) {
+	timeout := r.int("transaction.timeout.ms", 60000, 0)
+	if id := r.str("transactional.id", ""); id != "" {
+		p.opts = append(p.opts, kgo.TransactionalID(id),
+			kgo.TransactionTimeout(time.Duration(timeout)*time.Millisecond))
+	}
+}
+
+func readCompression(r *reader) kgo.Opt {
+	gzip := kgo.GzipCompression().WithLevel(int(r.number("compression.gzip.level", -1, -1, 9, "INT")))
+	lz4 := kgo.Lz4Compression().WithLevel(int(r.number("compression.lz4.level", 9, 1, 17, "INT")))
+	zstd := kgo.ZstdCompression().WithLevel(int(r.number("compression.zstd.level", 3, -131072, 22, "INT")))
+	if _, set := r.props["compression.lz4.level"]; !set {
+		lz4 = kgo.Lz4Compression() // the fast level, as that of Java's default
+	}
+	codec := kgo.NoCompression()
+	switch r.choice("compression.type", "none", false, "none", "gzip", "snappy", "lz4", "zstd") {
+	case "gzip":
+		codec = gzip
+	case "snappy":
+		codec = kgo.SnappyCompression()
+	case "lz4":
+		codec = lz4
+	case "zstd":
+		codec = zstd
+	}
+	return kgo.ProducerBatchCompression(codec)
+}
