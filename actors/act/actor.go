@@ -84,22 +84,44 @@ type Exited struct {
 // IgnoreDeadLetterLogging marks a fact that may come too late.
 func (Exited) IgnoreDeadLetterLogging() {}
 
+// Running is a goroutine that belongs to an actor.
+type Running struct {
+	labels []string
+	mu     sync.Mutex
+	ended  bool
+	onEnd  func()
+}
+
 // Go runs f on a goroutine that belongs to the actor whose turn it is. The actor gets one Exited
 // with the id when f has ended. Labels (pairs) name the goroutine in profiles and crashes, and
 // goroutines that f starts inherit them. The caller ends f through ctx.
-func Go(c actor.Context, ctx context.Context, id any, labels []string, f func(context.Context) (any, error)) {
+func Go(c actor.Context, ctx context.Context, id any, labels []string, f func(context.Context) (any, error)) *Running {
 	root, self := c.ActorSystem().Root, c.Self() // c must not leave its turn
+	g := &Running{labels: labels}
 	go pprof.Do(ctx, pprof.Labels(labels...), func(ctx context.Context) {
 		var (
 			res any
 			err error = &Failure{Err: ErrGoexit}
 		)
-		defer func() { root.Send(self, Exited{ID: id, Result: res, Err: err}) }()
+		defer func() {
+			g.end() // first: whoever hears of the end must not take the goroutine for a zombie
+			root.Send(self, Exited{ID: id, Result: res, Err: err})
+		}()
 		err = Catch(func() (err error) {
 			res, err = f(ctx)
 			return err
 		})
 	})
+	return g
+}
+
+func (g *Running) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ended = true
+	if g.onEnd != nil {
+		g.onEnd()
+	}
 }
 
 // Timer is a message that comes later unless Stop is called first.

@@ -42,7 +42,7 @@ func parseConnector(w *Worker, kind plugin.Kind, props map[string]string) (Conne
 		Props:  props,
 		Values: v,
 	}
-	if c.Supervisor, err = connectorSupervisor(w, props); err != nil {
+	if c.Supervisor, err = ParseSupervisor(w, props); err != nil {
 		return Connector{}, err
 	}
 	if err := c.links(props); err != nil {
@@ -200,7 +200,7 @@ func (c *Connector) source(w *Worker, def *config.Def, props map[string]string) 
 // topicGroups reads topic.creation.*: the groups listed, then the default.
 func topicGroups(def *config.Def, listed []string, props map[string]string) ([]TopicGroup, error) {
 	names := slices.DeleteFunc(slices.Clone(listed), func(g string) bool { return g == defaultGroup })
-	first, err := withTopicGroups(def, nil, -1, -1)
+	first, err := WithTopicGroups(def, nil, -1, -1)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func topicGroups(def *config.Def, listed []string, props map[string]string) ([]T
 		ReplicationFactor: v.Int(topicCreation + "default.replication.factor"),
 		Config:            topicConfig(props, defaultGroup),
 	}
-	all, err := withTopicGroups(def, names, fallback.Partitions, fallback.ReplicationFactor)
+	all, err := WithTopicGroups(def, names, fallback.Partitions, fallback.ReplicationFactor)
 	if err != nil {
 		return nil, err
 	}

@@ -100,9 +100,9 @@ func restartOf(v config.Values, what string) Restart {
 	}
 }
 
-// connectorSupervisor is the worker's supervisor with what a connector's configuration
-// overrides.
-func connectorSupervisor(w *Worker, props map[string]string) (Supervisor, error) {
+// ParseSupervisor is the worker's supervisor with what a connector's configuration overrides. An
+// error is of kind errs.Config.
+func ParseSupervisor(w *Worker, props map[string]string) (Supervisor, error) {
 	merged := map[string]string{}
 	for _, source := range []map[string]string{w.Props, props} {
 		for k, v := range source {

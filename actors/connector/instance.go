@@ -1,0 +1,269 @@
+package connector
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/offsets"
+	"github.com/troupe-connect/troupe/actors/settings"
+	"github.com/troupe-connect/troupe/actors/task"
+	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors"
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+// instance is the actor of one connector object. Its calls run one at a time, each on a goroutine
+// of its own that ends with the call: a connector that has nothing to do costs none.
+type instance struct {
+	env   *task.Env
+	name  string
+	inc   int
+	props map[string]string // raw
+	log   *slog.Logger
+
+	soft, hard context.Context
+	cancel     context.CancelFunc // soft: give the call back
+	kill       context.CancelFunc // hard: and whatever else
+	reader     *offsets.Reader
+
+	// What the calls made; touched between calls only.
+	obj  object
+	conf settings.Connector
+
+	version, taskClass string
+
+	running  *act.Running
+	busy     bool
+	want     bool // task configurations are wished
+	stopping bool
+	by       time.Time
+	failure  *act.Failure // reported when the object has been stopped
+}
+
+// object is a connector object of either kind.
+type object interface {
+	TaskConfigs(ctx context.Context, maxTasks int) ([]map[string]string, error)
+	Stop(ctx context.Context) error
+}
+
+type call string
+
+const (
+	callStart   call = "start"
+	callConfigs call = "taskConfigs"
+	callStop    call = "stop"
+)
+
+type (
+	raised  struct{ err error }
+	failDue struct{}
+)
+
+func instanceProps(env *task.Env, name string, inc int, props map[string]string) *actor.Props {
+	return act.Props(func() actor.Actor {
+		return &instance{env: env, name: name, inc: inc, props: props, log: env.Log.With("connector", name)}
+	})
+}
+
+// Receive handles one message and returns at once.
+func (i *instance) Receive(c actor.Context) {
+	switch m := c.Message().(type) {
+	case *actor.Started:
+		i.hard, i.kill = context.WithCancel(context.Background())
+		i.soft, i.cancel = context.WithCancel(i.hard)
+		i.run(c, callStart, i.start(c))
+	case RequestTaskConfigs:
+		i.want = true
+		i.next(c)
+	case task.Stop:
+		i.stopping, i.by = true, m.By
+		i.cancel()
+		i.next(c)
+	case raised:
+		i.fail(c, act.AsFailure(m.err, false))
+	case act.Exited:
+		i.exited(c, m)
+	case failDue:
+		panic(i.failure)
+	case *actor.Stopping:
+		i.cancel()
+		i.kill()
+		if i.reader != nil {
+			i.reader.Close()
+		}
+		if i.busy {
+			i.env.Zombies.Abandon(i.running)
+		}
+	}
+}
+
+func (i *instance) run(c actor.Context, what call, f func(context.Context) (any, error)) {
+	i.busy = true
+	i.running = act.Go(c, i.hard, what, []string{"connector", i.name, "in", string(what)}, f)
+}
+
+// next makes the call that is due, if none is under way.
+func (i *instance) next(c actor.Context) {
+	switch {
+	case i.busy:
+	case i.stopping || i.failure != nil:
+		if i.obj == nil {
+			i.ended(c)
+			return
+		}
+		obj := i.obj
+		by := i.by
+		i.run(c, callStop, func(ctx context.Context) (any, error) {
+			if !by.IsZero() {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithDeadline(ctx, by)
+				defer cancel()
+			}
+			return nil, obj.Stop(ctx)
+		})
+	case i.want && i.obj != nil:
+		i.want = false
+		i.run(c, callConfigs, i.taskConfigs)
+	}
+}
+
+// ended is the end of an object that has been stopped.
+func (i *instance) ended(c actor.Context) {
+	if i.failure != nil && !i.stopping {
+		panic(i.failure)
+	}
+	c.Send(c.Parent(), instanceDone{i.inc})
+}
+
+type started struct {
+	obj                object
+	conf               settings.Connector
+	version, taskClass string
+}
+
+// start makes the object and starts it; it runs off the actor.
+func (i *instance) start(c actor.Context) func(context.Context) (any, error) {
+	root, self := c.ActorSystem().Root, c.Self()
+	i.reader = offsets.NewReader(i.env.Offsets, i.name, i.log)
+	cc := &instanceContext{root: root, self: self, reader: i.reader}
+	return func(context.Context) (any, error) {
+		release, err := i.env.Starts.Acquire(i.soft)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		props, err := i.env.Resolve(i.soft, i.props)
+		if err != nil {
+			return nil, errs.Config.Wrap(err, "configuration of connector %q", i.name)
+		}
+		p, kind, err := task.FindConnector(i.env.Registry, props)
+		if err != nil {
+			return nil, err
+		}
+		s := started{version: p.Describe().Version}
+		if s.conf, err = settings.ParseConnector(i.env.Worker, kind, props); err != nil {
+			return nil, err
+		}
+		switch p := p.(type) {
+		case connectors.Source:
+			obj := p.Connector()
+			s.taskClass = p.TaskClass
+			s.obj, err = obj, obj.Start(i.soft, cc, props)
+		case connectors.Sink:
+			obj := p.Connector()
+			s.taskClass = p.TaskClass
+			s.obj, err = obj, obj.Start(i.soft, cc, props)
+		default:
+			return nil, errs.Config.New("%s is no connector", p.Describe().Class)
+		}
+		return s, err
+	}
+}
+
+// taskConfigs asks the object how to divide the work, and makes of it what is to be stored.
+func (i *instance) taskConfigs(context.Context) (any, error) {
+	configs, err := i.obj.TaskConfigs(i.soft, i.conf.TasksMax)
+	if err != nil {
+		return nil, err
+	}
+	warning, err := settings.CheckTasksMax(i.name, len(configs), i.conf.TasksMax, i.conf.EnforceMax)
+	if err != nil {
+		return nil, err
+	}
+	if warning != "" {
+		i.log.Warn(warning)
+	}
+	return settings.TaskConfigs(i.props, i.taskClass, configs), nil
+}
+
+func (i *instance) exited(c actor.Context, m act.Exited) {
+	i.busy = false
+	switch m.ID.(call) {
+	case callStart:
+		s, _ := m.Result.(started)
+		i.obj, i.conf, i.version, i.taskClass = s.obj, s.conf, s.version, s.taskClass
+		if m.Err != nil {
+			i.fail(c, act.AsFailure(m.Err, false))
+			return
+		}
+		if !i.stopping {
+			c.Send(c.Parent(), instanceChanged{i.inc, state.Running, i.version})
+			i.want = true
+		}
+	case callConfigs:
+		if m.Err != nil {
+			i.fail(c, act.AsFailure(m.Err, false))
+			return
+		}
+		if !i.stopping {
+			c.Send(c.Parent(), TaskConfigsReady{Name: i.name, Inc: i.inc, Props: i.props, Configs: m.Result.([]map[string]string)})
+		}
+	case callStop:
+		if m.Err != nil {
+			i.log.Warn("connector's stop failed", "err", m.Err)
+		}
+		i.obj = nil
+	}
+	i.next(c)
+}
+
+// fail stops the object and then hands the failure to the supervisor, soon even if stop hangs.
+func (i *instance) fail(c actor.Context, f *act.Failure) {
+	if i.failure != nil {
+		return
+	}
+	if i.stopping {
+		i.log.Warn("connector failed while it was being stopped", "err", f)
+	} else {
+		i.failure = f
+		act.After(c, i.env.Worker.TaskShutdownTimeout, failDue{})
+	}
+	i.cancel()
+	i.next(c)
+}
+
+// instanceContext is what the connector object gets. It may be used from any goroutine of the
+// plugin.
+type instanceContext struct {
+	root   *actor.RootContext
+	self   *actor.PID
+	reader *offsets.Reader
+}
+
+// RequestTaskReconfiguration implements connectors.ConnectorContext.
+func (c *instanceContext) RequestTaskReconfiguration() { c.root.Send(c.self, RequestTaskConfigs{}) }
+
+// RaiseError implements connectors.ConnectorContext.
+func (c *instanceContext) RaiseError(err error) {
+	if err == nil {
+		err = errs.Connect.New("the connector raised an error without saying which")
+	}
+	c.root.Send(c.self, raised{err})
+}
+
+// Offsets implements connectors.SourceContext.
+func (c *instanceContext) Offsets() connectors.OffsetReader { return c.reader }

@@ -1,0 +1,188 @@
+package connector
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/task"
+	"github.com/troupe-connect/troupe/cluster/state"
+)
+
+// slot is the place of the connector object or of one task: what is wished of it and what it is.
+// It outlives the incarnations that fill it.
+type slot struct {
+	task int // ConnectorTask for the connector object
+	inc  int
+
+	// The wish.
+	connector, props map[string]string // raw; connector is the connector's configuration
+	wanted           bool              // false: it is to be gone
+	policy           act.Policy
+	budget           act.Budget
+
+	// The state.
+	pid      *actor.PID // nil: nobody is there
+	state    state.State
+	trace    string
+	version  string
+	stopping bool // pid was told to stop
+	again    bool // spawn anew when it has stopped
+	timer    *act.Timer
+	waiting  []act.Reply[struct{}] // for the next start
+	forget   bool                  // its parent waits for Stopped
+}
+
+func (s *Supervisor) set(sl *slot, st state.State, trace string) {
+	sl.state, sl.trace = st, trace
+	s.tell(sl)
+}
+
+// tell sends a status to the parent, unless the parent wants to hear no more of it.
+func (s *Supervisor) tell(sl *slot) {
+	s.ctx.Send(s.ctx.Parent(), Changed{s.name, sl.task, state.Status{
+		State: sl.state, WorkerID: s.env.WorkerID, Trace: sl.trace, Version: sl.version, Restarts: sl.budget.Restarts(),
+	}})
+}
+
+// spawn is the birth of an incarnation, if the wish is to run at all.
+func (s *Supervisor) spawn(sl *slot) {
+	sl.timer.Stop()
+	sl.timer = nil
+	if s.closing || !sl.wanted {
+		return
+	}
+	if sl.task == ConnectorTask && s.target != state.TargetStarted {
+		s.rest(sl)
+		return
+	}
+	sl.inc++
+	sl.stopping, sl.again = false, false
+	sl.budget.Started(time.Now())
+	var props *actor.Props
+	if sl.task == ConnectorTask {
+		props = s.make.Instance(sl.inc, sl.props)
+	} else {
+		props = s.make.Task(sl.inc, state.TaskID{Connector: s.name, Task: sl.task}, sl.connector, sl.props, s.target)
+	}
+	pid, err := s.ctx.SpawnNamed(props, childName(sl))
+	if err != nil {
+		s.failed(sl, act.AsFailure(err, false))
+		return
+	}
+	sl.pid = pid
+	s.byPID[pid.Id] = sl
+}
+
+// rest is a connector object that has nothing to do: nobody is there and the state says so.
+func (s *Supervisor) rest(sl *slot) {
+	st := state.Paused
+	if s.target == state.TargetStopped {
+		st = state.Stopped
+	}
+	if sl.state != st {
+		s.set(sl, st, "")
+	}
+	s.answer(sl, nil)
+}
+
+// stop tells the incarnation to end; again says that another one is to follow.
+func (s *Supervisor) stop(sl *slot, by time.Time, again bool) {
+	sl.again = again
+	if sl.pid == nil {
+		sl.timer.Stop() // a restart that was due
+		sl.timer = nil
+		s.gone(sl, false)
+		return
+	}
+	if sl.stopping {
+		return
+	}
+	sl.stopping = true
+	sl.timer.Stop()
+	s.ctx.Send(sl.pid, task.Stop{By: by})
+	// The child shuts its own doors at by; a little later the supervisor stops waiting.
+	sl.timer = act.After(s.ctx, time.Until(by)+stopGrace, stopDue{sl.task, sl.inc})
+}
+
+// stopGrace is what a child gets beyond its deadline to say that it has ended.
+const stopGrace = 100 * time.Millisecond
+
+// release forgets the incarnation: the actor is stopped, which shuts its lease.
+func (s *Supervisor) release(sl *slot) {
+	if sl.pid == nil {
+		return
+	}
+	delete(s.byPID, sl.pid.Id)
+	s.ctx.Stop(sl.pid)
+	sl.pid, sl.stopping = nil, false
+	sl.timer.Stop()
+	sl.timer = nil
+}
+
+// gone is what follows when nobody is in the slot any more because that was wished.
+func (s *Supervisor) gone(sl *slot, abandoned bool) {
+	if sl.again && sl.wanted && !s.closing {
+		s.spawn(sl)
+		return
+	}
+	if sl.task == ConnectorTask && !s.closing && sl.wanted {
+		s.rest(sl)
+		return
+	}
+	if sl.state != state.Unassigned {
+		s.set(sl, state.Unassigned, "")
+	}
+	s.answer(sl, act.ErrGone)
+	if sl.forget {
+		delete(s.slots, sl.task)
+		s.ctx.Send(s.ctx.Parent(), Stopped{s.name, sl.task, abandoned})
+	}
+	if abandoned {
+		s.abandoned = append(s.abandoned, s.label(sl))
+	}
+	s.closeWhenEmpty()
+}
+
+// failed decides what becomes of a failure: a restart later, or FAILED.
+func (s *Supervisor) failed(sl *slot, f *act.Failure) {
+	if s.closing || sl.stopping && !sl.again {
+		s.release(sl)
+		s.gone(sl, false)
+		return
+	}
+	again := sl.stopping && sl.again
+	s.release(sl)
+	if again {
+		s.spawn(sl)
+		return
+	}
+	delay, ok := sl.budget.Next(sl.policy, time.Now(), rand.Float64())
+	log := s.log.With("task", s.label(sl), "restarts", sl.budget.Restarts())
+	s.answer(sl, f)
+	if f.Fatal || !ok {
+		why := "no restarts left in its budget"
+		switch {
+		case f.Fatal:
+			why = "a restart would not help"
+		case !sl.policy.Enabled:
+			why = "supervisor.restart.enabled=false"
+		}
+		log.Error("failed and stays so until it is restarted by hand", "because", why, "err", f, "trace", f.Trace())
+		s.set(sl, state.Failed, f.Trace())
+		return
+	}
+	log.Error("failed, will be restarted", "in", delay.Round(time.Millisecond), "err", f, "trace", f.Trace())
+	s.set(sl, state.Restarting, f.Trace())
+	sl.timer = act.After(s.ctx, delay, restartDue{sl.task, sl.inc})
+}
+
+// answer tells those who asked for a restart how it went.
+func (s *Supervisor) answer(sl *slot, err error) {
+	for _, w := range sl.waiting {
+		w.Send(struct{}{}, err)
+	}
+	sl.waiting = nil
+}

@@ -1,0 +1,199 @@
+package task
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/offsets"
+	"github.com/troupe-connect/troupe/actors/pipeline"
+	"github.com/troupe-connect/troupe/actors/settings"
+	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/cluster/storage"
+	"github.com/troupe-connect/troupe/codecs"
+	"github.com/troupe-connect/troupe/connectors"
+	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/plugin"
+	"github.com/troupe-connect/troupe/smt"
+)
+
+// Env is what all connectors and tasks of a worker share. It is not changed after the start.
+type Env struct {
+	Log      *slog.Logger
+	Registry *plugin.Registry
+	Worker   *settings.Worker
+	WorkerID string
+	// Resolve replaces ${provider:path:key} references. It may block.
+	Resolve settings.Resolve
+	// Offsets keeps source offsets.
+	Offsets storage.OffsetStore
+	// Starts limits how many connectors and tasks are being started at a time.
+	Starts *Slots
+	// Zombies counts what was left behind.
+	Zombies *act.Zombies
+	// Topics takes note of the topics that tasks use (KIP-558); nil if nobody wants to know. It is
+	// called from runners, when a task's topic changes.
+	Topics func(id state.TaskID, topic string)
+	// KafkaOptions are handed to every client (tests: an in-memory network).
+	KafkaOptions []kafka.Option
+}
+
+// open makes of a task's configuration what its runner needs. It may block (files of config
+// providers) and calls constructors of plugins, so it belongs on the runner goroutine.
+func (r *runner) open() (flow, error) {
+	w := r.env.Worker
+	props, err := r.env.Resolve(r.hard, r.spec.Connector)
+	if err != nil {
+		return nil, errs.Config.Wrap(err, "configuration of connector %q", r.spec.ID.Connector)
+	}
+	taskProps, err := r.env.Resolve(r.hard, r.spec.Props)
+	if err != nil {
+		return nil, errs.Config.Wrap(err, "configuration of task %s", r.spec.ID)
+	}
+	p, kind, err := FindConnector(r.env.Registry, props)
+	if err != nil {
+		return nil, err
+	}
+	version := p.Describe().Version
+	r.ver.Store(&version)
+	conf, err := settings.ParseConnector(w, kind, props)
+	if err != nil {
+		return nil, err
+	}
+	r.stall.Store(int64(conf.Supervisor.StallWarn))
+	conv, err := r.converters(&conf)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := r.chain(&conf)
+	if err != nil {
+		return nil, err
+	}
+	policy := &pipeline.Policy{
+		TolerateAll: conf.Errors.TolerateAll, RetryTimeout: conf.Errors.RetryTimeout, RetryDelayMax: conf.Errors.RetryDelayMax,
+	}
+	if conf.Errors.Log {
+		policy.Reporters = append(policy.Reporters, pipeline.LogReporter{Log: r.log, IncludeMessages: conf.Errors.LogMessages})
+	}
+	if src, ok := p.(connectors.Source); ok {
+		return r.openSource(src, &conf, props, taskProps, conv, chain, policy)
+	}
+	snk, ok := p.(connectors.Sink)
+	if !ok {
+		return nil, errs.Config.New("%s is a plugin of kind %s and no connector", p.Describe().Class, kind)
+	}
+	return r.openSink(snk, &conf, props, taskProps, conv, chain, policy)
+}
+
+// FindConnector finds the plugin that a connector's configuration names.
+func FindConnector(reg *plugin.Registry, props map[string]string) (plugin.Plugin, plugin.Kind, error) {
+	class := props["connector.class"]
+	p, err := reg.FindConnectorVersion(class, props["connector.plugin.version"])
+	if err != nil {
+		return nil, "", errs.Config.Wrap(err, "connector.class %q", class)
+	}
+	return p, p.Kind(), nil
+}
+
+func (r *runner) openSource(src connectors.Source, conf *settings.Connector, props, taskProps map[string]string,
+	conv pipeline.Converters, chain pipeline.Chain, policy *pipeline.Policy,
+) (flow, error) {
+	id := r.spec.ID
+	producer, err := kafka.NewProducer(kafka.ConnectorProducerProps(r.env.Worker.Props, props, id.Connector, id.Task), r.log, r.env.KafkaOptions...)
+	if err != nil {
+		return nil, err
+	}
+	r.lease.OnShut(producer.Abort)
+	reader := offsets.NewReader(r.env.Offsets, id.Connector, r.log)
+	r.lease.OnShut(reader.Close)
+	s := &source{
+		runner: r, task: src.Task(), props: taskProps, producer: producer, reader: reader,
+		pipe:    pipeline.Source{Chain: chain, Converters: conv, Policy: policy},
+		tracker: offsets.NewTracker(), writer: offsets.NewWriter(r.env.Offsets, id.Connector),
+		ctx: context.WithoutCancel(r.hard),
+	}
+	s.topics = newTopicCreation(r.env, conf, props, id, r.log)
+	s.committer, _ = s.task.(connectors.SourceCommitter)
+	s.recordCommitter, _ = s.task.(connectors.RecordCommitter)
+	return s, nil
+}
+
+func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, taskProps map[string]string,
+	conv pipeline.Converters, chain pipeline.Chain, policy *pipeline.Policy,
+) (flow, error) {
+	id := r.spec.ID
+	consumer, err := kafka.NewConsumer(kafka.ConnectorConsumerProps(r.env.Worker.Props, props, id.Connector, id.Task),
+		conf.Sink.GroupID, conf.Sink.Topics, conf.Sink.TopicsRegex, r.log, r.env.KafkaOptions...)
+	if err != nil {
+		return nil, err
+	}
+	return newSink(r, snk.Task(), taskProps, consumer, pipeline.Sink{Chain: chain, Converters: conv, Policy: policy}), nil
+}
+
+// converters makes and configures the three converters.
+func (r *runner) converters(conf *settings.Connector) (c pipeline.Converters, err error) {
+	if c.Key, err = r.converter(conf.KeyConverter, "key.converter", true); err != nil {
+		return c, err
+	}
+	if c.Value, err = r.converter(conf.ValueConverter, "value.converter", false); err != nil {
+		return c, err
+	}
+	p, err := findCodec(r.env.Registry, plugin.HeaderConverter, "header.converter", conf.HeaderConverter)
+	if err != nil {
+		return c, err
+	}
+	c.Header.Class, c.Header.Conv = p.Class, p.NewHeader()
+	if err := c.Header.Conv.Configure(conf.HeaderConverter.Props); err != nil {
+		return c, errs.Config.Wrap(err, "header.converter %s", p.Class)
+	}
+	return c, nil
+}
+
+func (r *runner) converter(conf settings.Converter, key string, isKey bool) (c pipeline.Codec[codecs.Converter], err error) {
+	p, err := findCodec(r.env.Registry, plugin.Converter, key, conf)
+	if err != nil {
+		return c, err
+	}
+	c.Class, c.Conv = p.Class, p.New()
+	if err := c.Conv.Configure(conf.Props, isKey); err != nil {
+		return c, errs.Config.Wrap(err, "%s %s", key, p.Class)
+	}
+	return c, nil
+}
+
+func findCodec(reg *plugin.Registry, kind plugin.Kind, key string, conf settings.Converter) (codecs.Plugin, error) {
+	found, err := reg.FindVersion(kind, conf.Class, conf.Version)
+	if err != nil {
+		return codecs.Plugin{}, errs.Config.Wrap(err, "%s %q", key, conf.Class)
+	}
+	p, ok := found.(codecs.Plugin)
+	if !ok {
+		return codecs.Plugin{}, errs.Config.New("%s: %s is no converter", key, found.Describe().Class)
+	}
+	return p, nil
+}
+
+// chain makes and configures the transforms; nil if there are none.
+func (r *runner) chain(conf *settings.Connector) (pipeline.Chain, error) {
+	if len(conf.Transforms) == 0 {
+		return nil, nil
+	}
+	steps := make([]smt.StepConfig, len(conf.Transforms))
+	for i, t := range conf.Transforms {
+		steps[i] = smt.StepConfig{Alias: t.Alias, Class: t.Class, Version: t.Version, Props: t.Props, Predicate: t.Predicate, Negate: t.Negate}
+	}
+	predicates := make([]smt.PredicateConfig, len(conf.Predicates))
+	for i, p := range conf.Predicates {
+		predicates[i] = smt.PredicateConfig{Alias: p.Alias, Class: p.Class, Version: p.Version, Props: p.Props}
+	}
+	chain, err := smt.Build(r.env.Registry, steps, predicates)
+	if err != nil {
+		return nil, err
+	}
+	r.closers = append(r.closers, chain.Close)
+	return chain, nil
+}
+
+// Policy turns settings into the budget's policy.
+func Policy(s settings.Restart) act.Policy { return act.Policy(s) }

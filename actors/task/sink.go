@@ -1,0 +1,586 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/troupe-connect/troupe/actors/pipeline"
+	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors"
+	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+// sink is the runner of a sink task: consume, convert, put; commit what the task says is safe.
+// Everything but the fields of signals belongs to the runner goroutine.
+type sink struct {
+	*runner
+	task     connectors.SinkTask
+	props    map[string]string // the task's, resolved
+	pipe     pipeline.Sink
+	consumer *kafka.Consumer
+
+	batch     []data.SinkRecord // converted, not yet taken by the task
+	redeliver bool              // batch was refused: the same again, nothing new
+	refusals  int               // of this batch
+
+	consumed   kafka.Offsets // next offset of what was consumed, dropped records too
+	current    kafka.Offsets // the same, of what the task has taken
+	committed  kafka.Offsets
+	assigned   map[data.TopicPartition]bool
+	pausedByUs map[data.TopicPartition]bool // by the task, through its context
+
+	rewinds     kafka.Offsets
+	taskTimeout time.Duration // 0: none
+	paused      bool          // the connector is
+	commitAsked bool
+	nextCommit  time.Time
+
+	commits signals
+
+	lastTopic string // noted last
+}
+
+// signals is what comes from other goroutines.
+type signals struct {
+	mu      sync.Mutex
+	seq     int           // of the newest commit
+	pending kafka.Offsets // of the commit under way, nil if none
+	begun   time.Time
+	done    bool
+	err     error
+}
+
+func newSink(r *runner, t connectors.SinkTask, props map[string]string, c *kafka.Consumer, pipe pipeline.Sink) *sink {
+	return &sink{
+		runner: r, task: t, props: props, consumer: c, pipe: pipe,
+		consumed: kafka.Offsets{}, current: kafka.Offsets{}, committed: kafka.Offsets{},
+		assigned: map[data.TopicPartition]bool{}, pausedByUs: map[data.TopicPartition]bool{},
+	}
+}
+
+func (s *sink) wake() { s.consumer.Wakeup() }
+
+// flush does nothing: a sink commits on its runner.
+func (s *sink) flush(context.Context) error { return nil }
+
+func (s *sink) run() (err error) {
+	defer func() {
+		ctx, cancel := s.until(s.env.Worker.OffsetFlushTimeout)
+		defer cancel()
+		if cerr := s.consumer.Close(ctx); cerr != nil && err == nil && !s.stopping() {
+			err = cerr
+		}
+	}()
+	s.lease.OnShut(func() { s.consumer.Wakeup() })
+	tc := &sinkContext{s}
+	if err := s.start(func(ctx context.Context) error { return s.task.Start(ctx, tc, s.props) }); err != nil {
+		return errors.Join(err, s.stopTask())
+	}
+	s.tell(state.Running)
+	s.nextCommit = time.Now().Add(s.env.Worker.OffsetFlushInterval)
+	err = s.loop()
+	if err == nil || s.stopping() {
+		err = errors.Join(err, s.closeAll())
+	}
+	return errors.Join(err, s.stopTask())
+}
+
+func (s *sink) stopTask() error {
+	s.beat.begin(&inStop)
+	defer s.beat.end()
+	ctx, cancel := s.until(s.env.Worker.TaskShutdownTimeout)
+	defer cancel()
+	if err := s.task.Stop(ctx); err != nil {
+		s.log.Warn("task's stop failed", "err", err)
+	}
+	return nil
+}
+
+// loop is one round after another: commit if it is time, poll, convert, put.
+func (s *sink) loop() error {
+	for !s.stopping() {
+		now := time.Now()
+		if err := s.follow(); err != nil {
+			return err
+		}
+		s.settleCommit(now)
+		if s.commitAsked || !now.Before(s.nextCommit) {
+			if err := s.commitAsync(now); err != nil {
+				return err
+			}
+		}
+		if err := s.rewind(); err != nil {
+			return err
+		}
+		polled, err := s.poll(now)
+		if err != nil {
+			return err
+		}
+		if err := s.convert(polled.Records); err != nil {
+			return err
+		}
+		if polled.Rebalance != nil {
+			if err := s.rebalance(polled.Rebalance); err != nil {
+				return err
+			}
+		}
+		if s.stopping() {
+			return nil
+		}
+		if err := s.put(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow makes the wish for PAUSED or RUNNING come true.
+func (s *sink) follow() error {
+	want := s.gate.isPaused()
+	if want == s.paused {
+		return nil
+	}
+	s.paused = want
+	if want {
+		s.consumer.Pause(s.partitions()...)
+		s.commitAsked = true
+		s.tell(state.Paused)
+		return nil
+	}
+	if !s.redeliver {
+		s.resumeUnpaused()
+	}
+	s.tell(state.Running)
+	return nil
+}
+
+func (s *sink) partitions() []data.TopicPartition {
+	return slices.SortedFunc(maps.Keys(s.assigned), comparePartitions)
+}
+
+// resumeUnpaused lets flow what the task itself has not paused.
+func (s *sink) resumeUnpaused() {
+	var tps []data.TopicPartition
+	for tp := range s.assigned {
+		if !s.pausedByUs[tp] {
+			tps = append(tps, tp)
+		}
+	}
+	s.consumer.Resume(tps...)
+}
+
+func (s *sink) rewind() error {
+	if len(s.rewinds) == 0 {
+		return nil
+	}
+	to := kafka.Offsets{}
+	for tp, o := range s.rewinds {
+		if s.assigned[tp] {
+			to[tp], s.consumed[tp], s.current[tp], s.committed[tp] = o, o, o, o
+		}
+	}
+	s.rewinds = nil
+	if len(to) == 0 {
+		return nil
+	}
+	return s.consumer.Seek(to)
+}
+
+// poll waits for records until the next commit is due or the task wants its turn.
+func (s *sink) poll(now time.Time) (kafka.Polled, error) {
+	wait := s.nextCommit.Sub(now)
+	switch {
+	case s.taskTimeout > 0:
+		wait = min(wait, s.taskTimeout)
+		s.taskTimeout = 0
+	case s.redeliver:
+		// The JVM waits for the next commit here, up to a minute. A task that names no time-out
+		// gets its batch again sooner.
+		wait = min(wait, backoff(s.refusals+3, 30*time.Second))
+	}
+	ctx, cancel := context.WithTimeout(s.soft, max(wait, 0))
+	defer cancel()
+	for {
+		polled, err := s.consumer.Poll(ctx, 0)
+		switch {
+		case err == nil:
+			// While a batch waits, everything is paused: whatever else wakes us up must not make the
+			// same batch come again at once.
+			if s.redeliver && polled.Rebalance == nil && ctx.Err() == nil && !s.gate.changed(s.paused) {
+				continue
+			}
+			return polled, nil
+		case s.stopping():
+			return kafka.Polled{}, nil
+		case kafka.Classify(err) == kafka.Retriable:
+			s.log.Warn("poll failed, trying again", "err", err)
+			if !sleep(s.soft, time.Second) {
+				return kafka.Polled{}, nil
+			}
+		default:
+			return kafka.Polled{}, errs.Connect.Wrap(err, "consumer of %s", s.spec.ID)
+		}
+	}
+}
+
+// convert appends what was polled to the batch. Maps are touched once per run of records of one
+// partition, not per record.
+func (s *sink) convert(records []*kafka.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	s.batch = slices.Grow(s.batch, len(records))
+	run := records[0]
+	for _, r := range records {
+		if r.Partition != run.Partition || r.Topic != run.Topic {
+			s.consumed[data.TopicPartition{Topic: run.Topic, Partition: run.Partition}] = run.Offset + 1
+		}
+		run = r
+		if r.Topic != s.lastTopic {
+			s.lastTopic = r.Topic
+			if s.env.Topics != nil {
+				s.env.Topics(s.spec.ID, r.Topic)
+			}
+		}
+		n := len(s.batch)
+		s.batch = s.batch[:n+1]
+		kept, err := s.pipe.Convert(s.hard, r, &s.batch[n])
+		if err != nil {
+			return err
+		}
+		if !kept {
+			s.batch = s.batch[:n]
+		}
+	}
+	s.consumed[data.TopicPartition{Topic: run.Topic, Partition: run.Partition}] = run.Offset + 1
+	return nil
+}
+
+// put gives the batch to the task, also an empty one, so that it can act on time.
+func (s *sink) put() error {
+	s.beat.begin(&inPut)
+	err := s.task.Put(s.soft, s.batch)
+	s.beat.end()
+	switch {
+	case err == nil:
+		maps.Copy(s.current, s.consumed)
+		clear(s.batch) // let go of the values
+		s.batch = s.batch[:0]
+		s.refusals = 0
+		if s.redeliver {
+			s.redeliver = false
+			if !s.paused {
+				s.resumeUnpaused()
+			}
+		}
+		return nil
+	case s.stopping():
+		return nil // not taken, so not committed
+	case retriable(err):
+		if !s.redeliver {
+			s.log.Warn("put refused a batch, the same again soon", "records", len(s.batch), "err", err)
+			s.redeliver = true
+			s.consumer.Pause(s.partitions()...)
+		}
+		s.refusals++
+		return nil
+	}
+	return errs.Connect.Wrap(err, "Exiting WorkerSinkTask due to unrecoverable exception")
+}
+
+func (s *sink) rebalance(r *kafka.Rebalance) error {
+	s.log.Debug("partitions "+r.Kind.String(), "partitions", r.Partitions)
+	switch r.Kind {
+	case kafka.Assigned:
+		return s.opened(r)
+	case kafka.Revoked:
+		// What was polled before still counts: give it to the task first, so that it is committed.
+		err := error(nil)
+		if !s.redeliver {
+			err = s.put()
+		}
+		if err == nil {
+			err = s.closePartitions(r.Partitions, true)
+		}
+		r.Done(nil)
+		return err
+	default:
+		err := s.closePartitions(r.Partitions, false)
+		r.Done(nil)
+		return err
+	}
+}
+
+func (s *sink) opened(r *kafka.Rebalance) error {
+	for _, tp := range r.Partitions {
+		s.assigned[tp] = true
+		if o, ok := r.Position[tp]; ok {
+			s.consumed[tp], s.current[tp], s.committed[tp] = o, o, o
+		}
+	}
+	seek := kafka.Offsets{}
+	var err error
+	if opener, ok := s.task.(connectors.PartitionOpener); ok && len(r.Partitions) > 0 {
+		s.beat.begin(&inOpen)
+		err = opener.Open(s.soft, r.Partitions)
+		s.beat.end()
+		for tp, o := range s.rewinds {
+			if s.assigned[tp] {
+				seek[tp], s.consumed[tp], s.current[tp], s.committed[tp] = o, o, o, o
+			}
+		}
+		s.rewinds = nil
+	}
+	if s.paused || s.redeliver {
+		s.consumer.Pause(r.Partitions...)
+	}
+	r.Done(seek)
+	return err
+}
+
+// closeAll is the last commit of a task that ends.
+func (s *sink) closeAll() error {
+	tps := s.partitions()
+	if len(tps) == 0 || s.lease.Check() != nil {
+		return nil
+	}
+	return s.closePartitions(tps, true)
+}
+
+// closePartitions takes partitions from the task: commit what is safe, unless they are lost
+// already, close, and forget them.
+func (s *sink) closePartitions(tps []data.TopicPartition, commit bool) error {
+	var safe kafka.Offsets
+	if commit {
+		offsets := kafka.Offsets{}
+		for _, tp := range tps {
+			if o, ok := s.current[tp]; ok {
+				offsets[tp] = o
+			}
+		}
+		var err error
+		if safe, err = s.preCommit(offsets); err != nil {
+			s.log.Error("offsets of closing partitions not committed: preCommit failed", "err", err)
+			safe = nil
+		}
+	}
+	err := s.closeTask(tps)
+	if len(safe) > 0 {
+		ctx, cancel := s.until(s.env.Worker.OffsetFlushTimeout)
+		defer cancel()
+		if cerr := s.consumer.Commit(ctx, safe); cerr != nil {
+			s.log.Error("offsets of closing partitions not committed, their records will come again", "err", cerr)
+		} else {
+			maps.Copy(s.committed, safe)
+		}
+	}
+	for _, tp := range tps {
+		delete(s.assigned, tp)
+		delete(s.consumed, tp)
+		delete(s.current, tp)
+		delete(s.committed, tp)
+		delete(s.pausedByUs, tp)
+	}
+	s.batch = slices.DeleteFunc(s.batch, func(r data.SinkRecord) bool {
+		return !s.assigned[data.TopicPartition{Topic: r.OriginalTopic, Partition: r.OriginalPartition}]
+	})
+	return err
+}
+
+func (s *sink) closeTask(tps []data.TopicPartition) error {
+	closer, ok := s.task.(connectors.PartitionCloser)
+	if !ok {
+		return nil
+	}
+	s.beat.begin(&inClose)
+	defer s.beat.end()
+	ctx, cancel := s.until(s.env.Worker.TaskShutdownTimeout)
+	defer cancel()
+	return closer.Close(ctx, tps)
+}
+
+// preCommit asks the task what may be committed, of what it was given.
+func (s *sink) preCommit(offsets kafka.Offsets) (kafka.Offsets, error) {
+	if len(offsets) == 0 {
+		return nil, nil
+	}
+	s.beat.begin(&inPreCommit)
+	defer s.beat.end()
+	asked := maps.Clone(offsets)
+	safe := connectors.Offsets(offsets)
+	var err error
+	switch t := s.task.(type) {
+	case connectors.PreCommitter:
+		safe, err = t.PreCommit(s.hard, connectors.Offsets(offsets))
+	case connectors.Flusher:
+		err = t.Flush(s.hard, connectors.Offsets(offsets))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return acceptable(safe, asked, s.committed, s.log), nil
+}
+
+// acceptable is what of the task's answer is to be committed: asked for, not ahead of what was
+// taken, and news.
+func acceptable(answer connectors.Offsets, asked, committed kafka.Offsets, log *slog.Logger) kafka.Offsets {
+	out := kafka.Offsets{}
+	for tp, o := range answer {
+		limit, ok := asked[tp]
+		switch {
+		case !ok:
+			log.Warn("preCommit returned an offset of a partition that it was not asked about", "topic", tp.Topic, "partition", tp.Partition)
+		case o > limit:
+			log.Warn("preCommit returned an offset beyond what was put, ignored", "topic", tp.Topic, "partition", tp.Partition, "offset", o, "put", limit)
+		case committed[tp] != o || !has(committed, tp):
+			out[tp] = o
+		}
+	}
+	return out
+}
+
+func has(o kafka.Offsets, tp data.TopicPartition) bool { _, ok := o[tp]; return ok }
+
+// commitAsync begins a commit; settleCommit sees to its end.
+func (s *sink) commitAsync(now time.Time) error {
+	s.commitAsked = false
+	s.nextCommit = now.Add(s.env.Worker.OffsetFlushInterval)
+	s.commits.mu.Lock()
+	busy := s.commits.pending != nil
+	s.commits.mu.Unlock()
+	if busy || len(s.current) == 0 {
+		return nil
+	}
+	safe, err := s.preCommit(maps.Clone(s.current))
+	if err != nil {
+		s.log.Error("offsets not committed: preCommit failed; reading on from the last commit", "err", err)
+		return s.backToCommitted()
+	}
+	if len(safe) == 0 {
+		return nil
+	}
+	s.commits.mu.Lock()
+	s.commits.seq++
+	seq := s.commits.seq
+	s.commits.pending, s.commits.begun, s.commits.done = safe, now, false
+	s.commits.mu.Unlock()
+	s.consumer.CommitAsync(s.hard, maps.Clone(safe), func(err error) {
+		s.commits.mu.Lock()
+		defer s.commits.mu.Unlock()
+		if s.commits.seq == seq { // else it was given up and an answer that late says nothing
+			s.commits.done, s.commits.err = true, err
+		}
+	})
+	return nil
+}
+
+// backToCommitted makes the task see again what was not committed.
+func (s *sink) backToCommitted() error {
+	to := kafka.Offsets{}
+	for tp, o := range s.committed {
+		if s.assigned[tp] {
+			to[tp], s.consumed[tp], s.current[tp] = o, o, o
+		}
+	}
+	clear(s.batch)
+	s.batch = s.batch[:0]
+	if len(to) == 0 {
+		return nil
+	}
+	return s.consumer.Seek(to)
+}
+
+// settleCommit takes note of a commit that was answered, or gives up one that takes too long.
+func (s *sink) settleCommit(now time.Time) {
+	s.commits.mu.Lock()
+	defer s.commits.mu.Unlock()
+	c := &s.commits
+	switch {
+	case c.pending == nil:
+	case c.done:
+		if c.err != nil {
+			s.log.Error("offsets not committed, the next interval tries again", "err", c.err)
+		} else {
+			for tp, o := range c.pending {
+				if s.assigned[tp] {
+					s.committed[tp] = o
+				}
+			}
+		}
+		c.pending, c.err = nil, nil
+	case now.Sub(c.begun) > s.env.Worker.OffsetFlushTimeout:
+		s.log.Warn("commit of offsets got no answer in time, the next interval tries again", "after", now.Sub(c.begun))
+		c.pending = nil
+		c.seq++
+	}
+}
+
+func comparePartitions(a, b data.TopicPartition) int {
+	if a.Topic != b.Topic {
+		if a.Topic < b.Topic {
+			return -1
+		}
+		return 1
+	}
+	return int(a.Partition - b.Partition)
+}
+
+// sinkContext is the task's side of the sink, to be used within the task's calls.
+type sinkContext struct{ s *sink }
+
+func (c *sinkContext) Offset(o connectors.Offsets) {
+	if c.s.rewinds == nil {
+		c.s.rewinds = kafka.Offsets{}
+	}
+	maps.Copy(c.s.rewinds, kafka.Offsets(o))
+}
+
+func (c *sinkContext) Timeout(d time.Duration) { c.s.taskTimeout = d }
+
+func (c *sinkContext) Assignment() []data.TopicPartition { return c.s.partitions() }
+
+func (c *sinkContext) Pause(tps ...data.TopicPartition) error {
+	if err := c.owned("pause", tps); err != nil {
+		return err
+	}
+	for _, tp := range tps {
+		c.s.pausedByUs[tp] = true
+	}
+	c.s.consumer.Pause(tps...)
+	return nil
+}
+
+func (c *sinkContext) Resume(tps ...data.TopicPartition) error {
+	if err := c.owned("resume", tps); err != nil {
+		return err
+	}
+	for _, tp := range tps {
+		delete(c.s.pausedByUs, tp)
+	}
+	if !c.s.paused && !c.s.redeliver {
+		c.s.consumer.Resume(tps...)
+	}
+	return nil
+}
+
+func (c *sinkContext) owned(verb string, tps []data.TopicPartition) error {
+	for _, tp := range tps {
+		if !c.s.assigned[tp] {
+			return errs.IllegalState.New("SinkTasks may not %s partitions that are not currently assigned to them: %s-%d", verb, tp.Topic, tp.Partition)
+		}
+	}
+	return nil
+}
+
+func (c *sinkContext) RequestCommit() { c.s.commitAsked = true }
+
+func (c *sinkContext) Config() map[string]string { return c.s.props }
+
+func (c *sinkContext) Reporter() connectors.ErrantRecordReporter { return nil }

@@ -1,0 +1,308 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/troupe-connect/troupe/actors/offsets"
+	"github.com/troupe-connect/troupe/actors/pipeline"
+	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors"
+	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+// source is the runner of a source task: poll, transform, convert, produce; commit the offsets of
+// what Kafka has acknowledged without a gap.
+type source struct {
+	*runner
+	task            connectors.SourceTask
+	committer       connectors.SourceCommitter // the task, if it wants to know of commits
+	recordCommitter connectors.RecordCommitter // the task, if it wants to know each record's fate
+	props           map[string]string          // the task's, resolved
+	pipe            pipeline.Source
+	producer        *kafka.Producer
+	tracker         *offsets.Tracker
+	writer          *offsets.Writer
+	reader          *offsets.Reader
+	topics          *topicCreation
+	ctx             context.Context // never ends: what a record in flight carries
+
+	lastTopic string // noted last, so that it costs a comparison per record
+	committed atomic.Bool
+	sendErr   atomic.Pointer[error] // the first record that Kafka refused for good
+	commitMu  sync.Mutex            // one CommitRecord at a time
+}
+
+// flight is one record on its way: what the promise needs to know, found through the record's
+// context. Flights of a batch lie side by side, so a record costs no allocation of its own.
+type flight struct {
+	context.Context
+	rec   kafka.Record
+	entry offsets.Entry
+	of    *source
+	src   data.SourceRecord // only kept for a RecordCommitter
+}
+
+func (s *source) wake() {}
+
+func (s *source) run() (err error) {
+	tc := &sourceContext{s}
+	if err := s.start(func(ctx context.Context) error { return s.task.Start(ctx, tc, s.props) }); err != nil {
+		return s.end(err)
+	}
+	s.tell(state.Running)
+	return s.end(s.loop())
+}
+
+// end stops the task, waits for what is in flight, and commits, whatever ended the loop.
+func (s *source) end(err error) error {
+	s.beat.begin(&inStop)
+	ctx, cancel := s.until(s.env.Worker.TaskShutdownTimeout)
+	if serr := s.task.Stop(ctx); serr != nil {
+		s.log.Warn("task's stop failed", "err", serr)
+	}
+	cancel()
+	s.beat.end()
+	ctx, cancel = s.until(s.env.Worker.OffsetFlushTimeout)
+	defer cancel()
+	if werr := s.drain(ctx); werr != nil && s.lease.Check() == nil {
+		s.log.Warn("task ends with records that Kafka hasn't acknowledged, they will be sent again", "records", s.tracker.Pending(), "err", werr)
+	}
+	s.collect()
+	if s.lease.Check() == nil {
+		// Not ctx: it may have been used up waiting for the acknowledgements.
+		fctx, cancel := context.WithTimeout(s.hard, s.env.Worker.OffsetFlushTimeout)
+		defer cancel()
+		if _, ferr := s.writer.Flush(fctx); ferr != nil {
+			s.log.Error("offsets not committed at the task's end, records since the last commit will be sent again", "err", ferr)
+		}
+	}
+	s.topics.close()
+	s.producer.Abort() // flushed already, or given up
+	return err
+}
+
+func (s *source) drain(ctx context.Context) error {
+	if s.tracker.Pending() == 0 {
+		return nil
+	}
+	if err := s.producer.Flush(ctx); err != nil {
+		return err
+	}
+	return s.tracker.Wait(ctx)
+}
+
+// loop is one batch after another.
+func (s *source) loop() error {
+	for refusals := 0; !s.stopping(); {
+		if s.gate.isPaused() {
+			s.tell(state.Paused)
+			if !s.gate.wait(s.soft) {
+				return nil
+			}
+			s.tell(state.Running)
+		}
+		s.beat.begin(&inPoll)
+		records, err := s.task.Poll(s.soft)
+		s.beat.end()
+		if err := s.failedSend(); err != nil {
+			return err
+		}
+		s.collect()
+		switch {
+		case err == nil:
+			refusals = 0
+		case s.stopping():
+			return nil
+		case retriable(err):
+			s.log.Warn("poll failed, trying again", "err", err)
+			if !sleep(s.soft, backoff(refusals, 10*time.Second)) {
+				return nil
+			}
+			refusals++
+			continue
+		default:
+			return errs.Connect.Wrap(err, "poll")
+		}
+		if err := s.send(records); err != nil {
+			return err
+		}
+		s.tellCommitted()
+	}
+	return nil
+}
+
+// collect hands on the offsets that may be committed by now.
+func (s *source) collect() {
+	c := s.tracker.Committable()
+	for _, o := range c.Offsets {
+		s.writer.Put(o.Partition, o.Offset)
+	}
+}
+
+// send takes a batch the whole way to the producer. It waits when the producer's buffer is full:
+// that is the back-pressure.
+func (s *source) send(records []data.SourceRecord) error {
+	if len(records) == 0 {
+		return nil
+	}
+	flights := make([]flight, len(records))
+	for i := range records {
+		rec, f := &records[i], &flights[i]
+		kept, err := s.pipe.Convert(s.hard, rec, &f.rec)
+		if err != nil {
+			return err
+		}
+		if !kept {
+			s.commitRecord(rec, nil)
+			continue
+		}
+		if f.rec.Topic != s.lastTopic {
+			if err := s.newTopic(f.rec.Topic); err != nil {
+				return err
+			}
+		}
+		f.Context, f.rec.Context, f.of = s.ctx, f, s
+		if s.recordCommitter != nil {
+			f.src = *rec
+		}
+		s.tracker.Submit(&f.entry, rec.SourcePartition, rec.SourceOffset)
+		if err := s.produce(f); err != nil {
+			s.tracker.Drop(&f.entry)
+			return err
+		}
+	}
+	return nil
+}
+
+// produce hands one record over. What may pass is tried again until the incarnation is given up.
+func (s *source) produce(f *flight) error {
+	for n := 0; ; n++ {
+		err := s.producer.Produce(s.hard, &f.rec, delivered)
+		switch {
+		case err == nil:
+			return nil
+		case s.hard.Err() != nil:
+			return context.Cause(s.hard)
+		case kafka.Classify(err) != kafka.Retriable:
+			return errs.Connect.Wrap(err, "Unrecoverable exception trying to send to topic %q", f.rec.Topic)
+		}
+		s.log.Warn("record not taken by the producer, trying again", "topic", f.rec.Topic, "err", err)
+		if !sleep(s.hard, backoff(n, 10*time.Second)) {
+			return context.Cause(s.hard)
+		}
+	}
+}
+
+// delivered is the promise of every record; it runs on the producer's goroutine.
+func delivered(r *kafka.Record, err error) {
+	f := r.Context.(*flight)
+	s := f.of
+	switch {
+	case err == nil:
+		if s.recordCommitter != nil {
+			s.commitRecord(&f.src, &connectors.RecordMetadata{
+				TopicPartition: data.TopicPartition{Topic: r.Topic, Partition: r.Partition}, Offset: r.Offset,
+			})
+		}
+		f.entry.Ack()
+	case kafka.Classify(err) == kafka.Aborted:
+		// Given up by us: not acknowledged, so not committed, so sent again by the next incarnation.
+	default:
+		s.refused(f, r, err)
+	}
+	f.rec.Key, f.rec.Value, f.rec.Headers = nil, nil, nil // a slow neighbour keeps the slab
+}
+
+// refused is a record that Kafka will never take.
+func (s *source) refused(f *flight, r *kafka.Record, err error) {
+	if s.pipe.Policy.TolerateAll {
+		problem := pipeline.Problem{
+			Stage: pipeline.KafkaProduce, Class: "org.apache.kafka.connect.source.SourceTask",
+			Where: "record for topic " + r.Topic, Err: err, Attempts: 1,
+		}
+		for _, rep := range s.pipe.Policy.Reporters {
+			if rerr := rep.Report(s.ctx, problem); rerr != nil {
+				err = errors.Join(err, rerr)
+			}
+		}
+		if s.recordCommitter != nil {
+			s.commitRecord(&f.src, nil)
+		}
+		f.entry.Ack()
+		return
+	}
+	err = errs.Connect.Wrap(err, "Unrecoverable exception from producer send callback, topic %q", r.Topic)
+	s.sendErr.CompareAndSwap(nil, &err)
+}
+
+func (s *source) failedSend() error {
+	if err := s.sendErr.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// newTopic is called when the topic is another than the last record's: it may have to be made.
+func (s *source) newTopic(topic string) error {
+	if err := s.topics.ensure(s.hard, topic); err != nil {
+		return err
+	}
+	s.lastTopic = topic
+	if s.env.Topics != nil {
+		s.env.Topics(s.spec.ID, topic)
+	}
+	return nil
+}
+
+func (s *source) commitRecord(rec *data.SourceRecord, md *connectors.RecordMetadata) {
+	if s.recordCommitter == nil {
+		return
+	}
+	s.commitMu.Lock()
+	defer s.commitMu.Unlock()
+	if err := s.recordCommitter.CommitRecord(s.ctx, rec, md); err != nil {
+		s.log.Error("task's commitRecord failed", "err", err)
+	}
+}
+
+// flush writes the collected offsets to the store. It runs beside the loop, so that a poll that
+// waits doesn't hold it up.
+func (s *source) flush(ctx context.Context) error {
+	if s.sendErr.Load() != nil {
+		return nil // the task is about to fail; its end commits
+	}
+	begun := time.Now()
+	n, err := s.writer.Flush(ctx)
+	if err != nil {
+		return err
+	}
+	s.committed.Store(true)
+	if n > 0 {
+		s.log.Debug("offsets committed", "partitions", n, "took", time.Since(begun))
+	}
+	return nil
+}
+
+// tellCommitted calls the task's Commit after a commit, on the goroutine that all its calls come
+// from.
+func (s *source) tellCommitted() {
+	if !s.committed.CompareAndSwap(true, false) || s.committer == nil {
+		return
+	}
+	if err := s.committer.Commit(s.soft); err != nil {
+		s.log.Error("task's commit failed", "err", err)
+	}
+}
+
+// sourceContext is what the task gets.
+type sourceContext struct{ s *source }
+
+func (c *sourceContext) Offsets() connectors.OffsetReader { return c.s.reader }
+
+func (c *sourceContext) Config() map[string]string { return c.s.props }

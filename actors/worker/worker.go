@@ -1,0 +1,203 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/settings"
+	"github.com/troupe-connect/troupe/actors/task"
+	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/cluster/storage"
+	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/plugin"
+)
+
+// Config is what a worker is made of.
+type Config struct {
+	Settings *settings.Worker
+	Registry *plugin.Registry
+	// Resolve replaces ${provider:path:key} references of connectors' configurations.
+	Resolve settings.Resolve
+	// Offsets keeps source offsets. The worker closes it when it stops.
+	Offsets storage.OffsetStore
+	// WorkerID is host:port of the REST address, as status shows it.
+	WorkerID string
+	// ClusterID is the id of the Kafka cluster.
+	ClusterID string
+	Log       *slog.Logger
+	// KafkaOptions are handed to every Kafka client.
+	KafkaOptions []kafka.Option
+}
+
+// Worker is a running worker.
+type Worker struct {
+	*Client
+	root *rootHandle
+}
+
+// rootHandle is what is known of the root actor outside the actors.
+type rootHandle struct {
+	system  *actor.ActorSystem
+	pid     *actor.PID
+	gone    chan struct{}
+	mu      sync.Mutex
+	err     error
+	once    sync.Once
+	offsets storage.OffsetStore
+	timeout time.Duration
+	log     *slog.Logger
+}
+
+// Start starts the actors. The worker runs until Stop, or until Done says that it gave up.
+func Start(cfg Config) *Worker {
+	st := &stores{configs: storage.NewMemoryConfigStore(), statuses: storage.NewMemoryStatusStore()}
+	env := &task.Env{
+		Log: cfg.Log, Registry: cfg.Registry, Worker: cfg.Settings, WorkerID: cfg.WorkerID, Resolve: cfg.Resolve,
+		Offsets: cfg.Offsets, Starts: task.NewSlots(cfg.Settings.Supervisor.StartConcurrency),
+		Zombies: act.NewZombies(cfg.Log), KafkaOptions: cfg.KafkaOptions,
+	}
+	if cfg.Settings.TopicTracking {
+		env.Topics = func(id state.TaskID, topic string) { st.statuses.AddTopic(id, topic) }
+	}
+	h := &rootHandle{
+		system: act.NewSystem(cfg.Log), gone: make(chan struct{}), offsets: cfg.Offsets,
+		timeout: cfg.Settings.TaskShutdownTimeout, log: cfg.Log,
+	}
+	r := &root{env: env, stores: st, handle: h, ready: make(chan *actor.PID, 1)}
+	h.pid = h.system.Root.Spawn(act.Props(func() actor.Actor { return r }))
+	herder := &herderRef{handle: h}
+	herder.set(<-r.ready)
+	r.ref = herder
+	return &Worker{
+		Client: &Client{env: env, stores: st, herder: herder, clusterID: cfg.ClusterID},
+		root:   h,
+	}
+}
+
+// Done is closed when the worker has ended, by Stop or because it gave up; Err says why then.
+func (w *Worker) Done() <-chan struct{} { return w.root.gone }
+
+// Err is why the worker gave up, nil if it was stopped.
+func (w *Worker) Err() error {
+	w.root.mu.Lock()
+	defer w.root.mu.Unlock()
+	return w.root.err
+}
+
+// Zombies is the number of calls of plugins that were left behind and still hang.
+func (w *Worker) Zombies() int { return w.env.Zombies.Alive() }
+
+// stopMargin is what the worker gets beyond the tasks' deadline to put itself away.
+const stopMargin = 5 * time.Second
+
+// Stop stops connectors and tasks together within task.shutdown.graceful.timeout.ms, then the
+// stores. Who did not stop in time is named in the error; everything is fenced then. A second
+// call waits for the first.
+func (w *Worker) Stop(ctx context.Context) error {
+	h := w.root
+	h.once.Do(func() {
+		by := time.Now().Add(h.timeout)
+		ctx, cancel := context.WithDeadline(ctx, by.Add(stopMargin))
+		defer cancel()
+		left, err := act.Ask(ctx, h.system.Root, w.herder.get(), h.gone, func(r act.Reply[[]string]) any { return stopAll{By: by, Done: r} })
+		if err == nil && len(left) > 0 {
+			err = fmt.Errorf("%d did not stop within task.shutdown.graceful.timeout.ms=%d and were left behind: %v", len(left), h.timeout.Milliseconds(), left)
+		}
+		if cerr := h.offsets.Close(ctx); cerr != nil && err == nil {
+			err = errs.Connect.Wrap(cerr, "offset store")
+		}
+		h.end(err)
+	})
+	<-h.gone
+	return w.Err()
+}
+
+// end is the one place where a worker becomes a worker that has ended.
+func (h *rootHandle) end(err error) {
+	h.system.Root.Stop(h.pid)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case <-h.gone:
+	default:
+		h.err = err
+		close(h.gone)
+	}
+}
+
+// herderRef is where the herder is; it changes when the herder is started anew.
+type herderRef struct {
+	handle *rootHandle
+	mu     sync.Mutex
+	pid    *actor.PID
+}
+
+func (r *herderRef) set(pid *actor.PID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pid = pid
+}
+
+func (r *herderRef) get() *actor.PID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pid
+}
+
+// root is the top actor: it starts the herder and, when that fails, starts it anew a few times.
+// Half a worker is worse than none: after that the process is to end.
+type root struct {
+	env    *task.Env
+	stores *stores
+	handle *rootHandle
+	ready  chan *actor.PID
+	ref    *herderRef
+	budget act.Budget
+	births int
+	ctx    actor.Context
+}
+
+var rootPolicy = act.Policy{Enabled: true, Max: 3, Window: 10 * time.Minute, Initial: 100 * time.Millisecond, MaxDelay: time.Second, Multiplier: 2}
+
+type respawn struct{}
+
+// Receive handles one message and returns at once.
+func (r *root) Receive(c actor.Context) {
+	r.ctx = c
+	switch c.Message().(type) {
+	case *actor.Started:
+		r.ready <- r.spawn(c)
+	case respawn:
+		r.ref.set(r.spawn(c))
+	}
+}
+
+func (r *root) spawn(c actor.Context) *actor.PID {
+	r.births++
+	pid, err := c.SpawnNamed(herderProps(r.env, r.stores), fmt.Sprintf("herder#%d", r.births))
+	if err != nil {
+		panic(err)
+	}
+	return pid
+}
+
+// HandleFailure starts a herder that failed anew: the stores know everything it knew.
+func (r *root) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
+	sup.StopChildren(child)
+	f := act.AsFailure(reason, false)
+	delay, ok := r.budget.Next(rootPolicy, time.Now(), 0.5)
+	if !ok {
+		r.handle.log.Error("the herder fails again and again: the worker gives up", "err", f, "trace", f.Trace())
+		r.handle.end(f)
+		return
+	}
+	r.handle.log.Error("the herder failed and begins anew; all connectors and tasks are started again", "err", f, "trace", f.Trace())
+	act.After(r.ctx, delay, respawn{})
+}
