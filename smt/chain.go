@@ -110,7 +110,7 @@ func (c *Chain) Apply(r *data.Record) (*data.Record, error) {
 func (c *Chain) ApplySink(r *data.SinkRecord) (*data.SinkRecord, error) {
 	before := r.Record
 	for i := range c.steps {
-		keep, err := c.sinkStep(i, r)
+		_, keep, err := c.step(i, &r.Record, r)
 		if err != nil {
 			r.Record = before
 			return nil, err
@@ -122,28 +122,30 @@ func (c *Chain) ApplySink(r *data.SinkRecord) (*data.SinkRecord, error) {
 	return r, nil
 }
 
-func (c *Chain) sinkStep(i int, r *data.SinkRecord) (keep bool, err error) {
+// step runs one step over a record in place; sink is the sink record around it, nil if there is
+// none. applied is false where the predicate kept the transform from it.
+func (c *Chain) step(i int, r *data.Record, sink *data.SinkRecord) (applied, keep bool, err error) {
 	s := &c.steps[i]
 	if s.Predicate != nil {
-		applies, err := s.applies(i, &r.Record)
+		applies, err := s.applies(i, r)
 		if err != nil || !applies {
-			return true, err
+			return false, true, err
 		}
 	}
-	if t := c.sinks[i]; t != nil {
-		if keep, err = t.ApplySink(r); err != nil {
-			return false, s.failed(i, err)
+	if t := c.sinks[i]; t != nil && sink != nil {
+		if keep, err = t.ApplySink(sink); err != nil {
+			return true, false, s.failed(i, err)
 		}
-		return keep, nil
+		return true, keep, nil
 	}
-	next, err := s.Transform.Apply(&r.Record)
+	next, err := s.Transform.Apply(r)
 	if err != nil {
-		return false, s.failed(i, err)
+		return true, false, s.failed(i, err)
 	}
-	if next != nil && next != &r.Record {
-		r.Record = *next
+	if next != nil && next != r {
+		*r = *next
 	}
-	return next != nil, nil
+	return true, next != nil, nil
 }
 
 func (s *Step) applies(i int, r *data.Record) (bool, error) {

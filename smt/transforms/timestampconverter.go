@@ -35,6 +35,7 @@ type timestampConverter struct {
 	target   stampType
 	format   *dateformat.Format
 	unit     string
+	text     []byte // scratch
 	defaults defaults
 	plans    smt.SchemaCache[*stampPlan]
 }
@@ -261,13 +262,14 @@ func (t *timestampConverter) convert(value any, from stampType) (any, error) {
 	if value == nil {
 		return nil, nil
 	}
-	ms, err := t.toMillis(value, from)
+	ms, zone, err := t.toMillis(value, from)
 	if err != nil {
 		return nil, err
 	}
 	switch t.target {
 	case stampString:
-		return t.format.Format(ms), nil
+		t.text = t.format.AppendIn(t.text[:0], ms, zone)
+		return string(t.text), nil
 	case stampUnix:
 		return t.toUnix(ms), nil
 	case stampDate:
@@ -278,34 +280,35 @@ func (t *timestampConverter) convert(value any, from stampType) (any, error) {
 	return time.UnixMilli(ms).UTC(), nil
 }
 
-func (t *timestampConverter) toMillis(value any, from stampType) (int64, error) {
+// toMillis is the moment, and the time zone that its text names, if it names one.
+func (t *timestampConverter) toMillis(value any, from stampType) (int64, *dateformat.Zone, error) {
 	switch from {
 	case stampString:
 		text, ok := value.(string)
 		if !ok {
-			return 0, errs.Data.New("Expected string timestamp to be a String, but found class %s", data.JavaClass(value))
+			return 0, nil, errs.Data.New("Expected string timestamp to be a String, but found class %s", data.JavaClass(value))
 		}
 		if t.format == nil {
-			return 0, errs.IllegalState.New("Could not parse timestamp %q: the format setting is empty", text)
+			return 0, nil, errs.IllegalState.New("Could not parse timestamp %q: the format setting is empty", text)
 		}
-		ms, err := t.format.Parse(text)
+		ms, zone, err := t.format.Parse(text)
 		if err != nil {
-			return 0, errs.Data.New("Could not parse timestamp: value (%s) does not match pattern (%s)", text, t.format.Pattern())
+			return 0, nil, errs.Data.New("Could not parse timestamp: value (%s) does not match pattern (%s)", text, t.format.Pattern())
 		}
-		return ms, nil
+		return ms, zone, nil
 	case stampUnix:
 		n, ok := value.(int64)
 		if !ok {
-			return 0, errs.Data.New("Expected Unix timestamp to be a Long, but found class %s", data.JavaClass(value))
+			return 0, nil, errs.Data.New("Expected Unix timestamp to be a Long, but found class %s", data.JavaClass(value))
 		}
-		return t.fromUnix(n), nil
+		return t.fromUnix(n), nil, nil
 	}
 	at, ok := value.(time.Time)
 	if !ok {
 		name := [...]string{stampDate: "Date", stampTime: "Time", stampTimestamp: "Timestamp"}[from]
-		return 0, errs.Data.New("Expected %s to be a java.util.Date, but found class %s", name, data.JavaClass(value))
+		return 0, nil, errs.Data.New("Expected %s to be a java.util.Date, but found class %s", name, data.JavaClass(value))
 	}
-	return at.UnixMilli(), nil
+	return at.UnixMilli(), nil, nil
 }
 
 // fromUnix and toUnix convert as Java's TimeUnit: towards zero, and to the biggest number where

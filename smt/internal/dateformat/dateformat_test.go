@@ -27,6 +27,12 @@ func TestFormat(t *testing.T) {
 		{"yyyy-MM-dd D", -12219292800001, "1582-10-04 277"},
 		{"zzzz XXX ''", 0, "Coordinated Universal Time Z '"},
 		{"", 0, ""},
+		{"EEEE MMMM", -62135596800000, "Monday January"},
+		{"G yyyy", -62135596800000, "AD 0001"},
+		{"ZZ", -62135596800000, "+0000"},
+		{"yyyyy", -62135596800000, "00001"},
+		{"MMMMM", -62135596800000, "January"},
+		{"SSSSSS", -62135596800000, "000000"},
 	} {
 		f, err := Compile(tt.pattern)
 		if err != nil {
@@ -71,17 +77,45 @@ func TestParse(t *testing.T) {
 		{"MMM d", "Nov   5", 26611200000},
 		{"HH z", "12 GMT+2:00", 36000000},
 		{"HH X", "12 +2", -2},
+		{"yyyy", "2E3", 946684800000}, // DecimalFormat reads exponents
+		{"yyyy", "20000E-1", 946684800000},
 	} {
 		f, err := Compile(tt.pattern)
 		if err != nil {
 			t.Fatalf("%s: %v", tt.pattern, err)
 		}
-		got, err := f.Parse(tt.text)
+		got, _, err := f.Parse(tt.text)
 		if err != nil {
 			got = -2
 		}
 		if got != tt.want {
 			t.Errorf("%s of %q: %d (%v), want %d", tt.pattern, tt.text, got, err, tt.want)
+		}
+	}
+}
+
+// A zone that is parsed is the one that a text comes out in again.
+func TestZones(t *testing.T) {
+	for _, tt := range []struct{ pattern, in, out string }{
+		{"yyyy-MM-dd HH:mm z", "2023-11-14 22:13 PST", "2023-11-14 22:13 PST"},
+		{"yyyy-MM-dd HH:mm z", "2023-07-01 12:00 PST", "2023-07-01 13:00 PDT"},
+		{"yyyy-MM-dd HH:mm zzzz", "2023-07-01 12:00 edt", "2023-07-01 12:00 Eastern Daylight Time"},
+		{"yyyy-MM-dd HH:mm z XXX X XX Z", "2023-07-01 12:00 CEST +02:00 +02 +0200 +0200", "2023-07-01 12:00 CEST +02:00 +02 +0200 +0200"},
+		{"yyyy-MM-dd HH:mm z", "2023-07-01 12:00 UTC", "2023-07-01 12:00 UTC"},
+		{"yyyy-MM-dd HH:mm z", "2023-07-01 12:00 GMT+02:00", "2023-07-01 10:00 UTC"},
+		{"yyyy-MM-dd HH:mm Z", "2023-07-01 12:00 -0130", "2023-07-01 13:30 +0000"},
+	} {
+		f, err := Compile(tt.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ms, zone, err := f.Parse(tt.in)
+		if err != nil {
+			t.Errorf("%s: %v", tt.in, err)
+			continue
+		}
+		if got := string(f.AppendIn(nil, ms, zone)); got != tt.out {
+			t.Errorf("%s comes out as %s, want %s", tt.in, got, tt.out)
 		}
 	}
 }
@@ -123,12 +157,13 @@ func FuzzFormatAndParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, pattern, text string, ms int64) {
 		if c, err := Compile(pattern); err == nil {
-			_, _ = c.Parse(text)
+			_, zone, _ := c.Parse(text)
+			_ = c.AppendIn(nil, ms, zone)
 			_ = c.Format(ms)
 		}
 		const range1e6Years = 31_556_952_000_000_000
 		ms %= range1e6Years
-		back, err := full.Parse(full.Format(ms))
+		back, _, err := full.Parse(full.Format(ms))
 		if err != nil || back != ms {
 			t.Fatalf("%d is %s and comes back as %d (%v)", ms, full.Format(ms), back, err)
 		}
@@ -154,7 +189,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := f.Parse("2023-11-14T22:13:20.123"); err != nil {
+		if _, _, err := f.Parse("2023-11-14T22:13:20.123"); err != nil {
 			b.Fatal(err)
 		}
 	}

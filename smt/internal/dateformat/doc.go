@@ -3,6 +3,6 @@
 // 1582-10-15 on and the Julian one before, weeks from Sunday on, and two-digit years within 80
 // years before and 20 years after now.
 //
-// One thing differs on purpose: in Java a parsed zone name (PST) becomes the zone that later
-// records are formatted in; here it counts for its own record only.
+// One thing differs on purpose: in Java a zone name that was parsed (PST) becomes the zone of all
+// that is formatted later; here Parse returns it and the caller decides what it holds for.
 package dateformat

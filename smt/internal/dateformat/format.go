@@ -94,16 +94,25 @@ func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 // Pattern is the pattern as given.
 func (f *Format) Pattern() string { return f.pattern }
 
-// Format is the text of a moment given in milliseconds since the epoch.
-func (f *Format) Format(ms int64) string { return string(f.Append(nil, ms)) }
+// Format is the text of a moment given in milliseconds since the epoch, in UTC.
+func (f *Format) Format(ms int64) string { return string(f.AppendIn(nil, ms, nil)) }
 
-// Append appends the text of a moment given in milliseconds since the epoch.
-func (f *Format) Append(b []byte, ms int64) []byte {
-	d := dateOf(ms)
+// Append appends the text of a moment given in milliseconds since the epoch, in UTC.
+func (f *Format) Append(b []byte, ms int64) []byte { return f.AppendIn(b, ms, nil) }
+
+// AppendIn is Append in a time zone; nil is UTC.
+func (f *Format) AppendIn(b []byte, ms int64, zone *Zone) []byte {
+	offset, summer := zone.at(ms)
+	d := dateOf(ms + offset)
 	for i := range f.items {
-		if it := &f.items[i]; it.letter == 0 {
+		switch it := &f.items[i]; it.letter {
+		case 0:
 			b = append(b, it.text...)
-		} else {
+		case 'z':
+			b = append(b, zone.name(summer, it.count >= 4)...)
+		case 'Z', 'X':
+			b = it.offset(b, offset/msPerMinute)
+		default:
 			b = it.append(b, &d)
 		}
 	}
@@ -135,15 +144,6 @@ func (it *item) append(b []byte, d *date) []byte {
 			return append(b, "AM"...)
 		}
 		return append(b, "PM"...)
-	case 'z':
-		if it.count < 4 {
-			return append(b, "UTC"...)
-		}
-		return append(b, "Coordinated Universal Time"...)
-	case 'Z':
-		return append(b, "+0000"...)
-	case 'X':
-		return append(b, 'Z')
 	}
 	return pad(b, int64(it.number(d)), it.count)
 }
@@ -180,6 +180,26 @@ func (it *item) number(d *date) int {
 		return week
 	}
 	return 0
+}
+
+// offset appends an offset from UTC in minutes: +0100, or by the number of X Z, +01, +0100, +01:00.
+func (it *item) offset(b []byte, minutes int64) []byte {
+	if it.letter == 'X' && minutes == 0 {
+		return append(b, 'Z')
+	}
+	if minutes < 0 {
+		b, minutes = append(b, '-'), -minutes
+	} else {
+		b = append(b, '+')
+	}
+	b = pad(b, minutes/60, 2)
+	if it.letter == 'X' && it.count == 1 {
+		return b
+	}
+	if it.letter == 'X' && it.count == 3 {
+		b = append(b, ':')
+	}
+	return pad(b, minutes%60, 2)
 }
 
 func (it *item) year(b []byte, year int64) []byte {

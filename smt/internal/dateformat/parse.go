@@ -12,13 +12,14 @@ import (
 var ErrMismatch = errors.New("text does not match the pattern")
 
 // Parse reads a moment from the beginning of a text, in milliseconds since the epoch. As in Java
-// the rest of the text doesn't matter, and values beyond their field's range carry over.
-func (f *Format) Parse(text string) (int64, error) {
+// the rest of the text doesn't matter, and values beyond their field's range carry over. The zone
+// is the one that the text names; nil if it names none but an offset or nothing at all.
+func (f *Format) Parse(text string) (int64, *Zone, error) {
 	p := parser{text: text, format: f}
 	for i := range f.items {
 		if it := &f.items[i]; it.letter == 0 {
 			if !strings.HasPrefix(text[p.pos:], it.text) {
-				return 0, ErrMismatch
+				return 0, nil, ErrMismatch
 			}
 			p.pos += len(it.text)
 			continue
@@ -26,13 +27,13 @@ func (f *Format) Parse(text string) (int64, error) {
 		// Digits of fields that touch are told apart by the letters' number.
 		adjacent := i+1 < len(f.items) && f.items[i+1].letter != 0
 		if !p.field(&f.items[i], adjacent) {
-			return 0, ErrMismatch
+			return 0, nil, ErrMismatch
 		}
 	}
 	if p.pos == 0 {
-		return 0, ErrMismatch // nothing was read
+		return 0, nil, ErrMismatch // nothing was read
 	}
-	return p.millis(), nil
+	return p.millis(), p.zoneFound, nil
 }
 
 type parser struct {
@@ -40,6 +41,7 @@ type parser struct {
 	text      string
 	pos       int
 	format    *Format
+	zoneFound *Zone
 	ambiguous bool // a two-digit year that may lie in this century or the last
 }
 
@@ -184,6 +186,10 @@ func (p *parser) number(limit int) (int64, bool) {
 		return 0, false
 	}
 	p.pos = i
+	if exp, size := exponent(p.text[i:limit]); size > 0 {
+		p.pos += size
+		n, huge = scaled(n, huge, exp)
+	}
 	switch {
 	case huge && negative:
 		return math.MinInt32, true
@@ -193,6 +199,38 @@ func (p *parser) number(limit int) (int64, bool) {
 		n = -n
 	}
 	return int64(int32(n)), true
+}
+
+// exponent reads E and a number, which DecimalFormat takes in any pattern.
+func exponent(s string) (exp, size int) {
+	if len(s) < 2 || s[0] != 'E' {
+		return 0, 0
+	}
+	i, sign := 1, 1
+	if s[i] == '-' {
+		sign = -1
+		i++
+	}
+	start := i
+	for i < len(s) && isDigit(s[i]) {
+		exp = min(exp*10+int(s[i]-'0'), 1000)
+		i++
+	}
+	if i == start {
+		return 0, 0
+	}
+	return sign * exp, i
+}
+
+func scaled(n int64, huge bool, exp int) (int64, bool) {
+	for ; exp > 0 && n != 0 && !huge; exp-- {
+		huge = n > math.MaxInt64/10
+		n *= 10
+	}
+	for ; exp < 0 && n != 0; exp++ {
+		n /= 10
+	}
+	return n, huge
 }
 
 func digit(s string) (value, size int) {
@@ -246,17 +284,13 @@ func (p *parser) zone() bool {
 		p.pos++
 		return p.offset(sign, 0, true)
 	}
-	best := -1
-	for i, z := range zones {
-		if hasPrefixFold(p.text[p.pos:], z.name) && (best < 0 || len(z.name) > len(zones[best].name)) {
-			best = i
-		}
-	}
-	if best < 0 {
+	z, name, summer := findZone(p.text[p.pos:])
+	if z == nil {
 		return false
 	}
-	p.pos += len(zones[best].name)
-	p.set(fZone, int64(zones[best].minutes)*msPerMinute)
+	p.pos += len(name)
+	p.set(fZone, z.offset(summer))
+	p.zoneFound = z
 	return true
 }
 
@@ -316,21 +350,4 @@ func (p *parser) digits(limit int) (n int64, count int, ok bool) {
 		count++
 	}
 	return n, count, count > 0
-}
-
-// zones are names of zones with their offset in minutes: the ones of en_US, with those of
-// Europe, India, Japan and Australia that are in common use.
-var zones = []struct {
-	name    string
-	minutes int
-}{
-	{"UTC", 0}, {"Coordinated Universal Time", 0}, {"UT", 0}, {"Greenwich Mean Time", 0}, {"WET", 0}, {"WEST", 60},
-	{"BST", 60}, {"IST", 330}, {"CET", 60}, {"CEST", 120}, {"EET", 120}, {"EEST", 180}, {"MSK", 180},
-	{"Central European Time", 60}, {"Central European Standard Time", 60}, {"Central European Summer Time", 120},
-	{"EST", -300}, {"EDT", -240}, {"CST", -360}, {"CDT", -300}, {"MST", -420}, {"MDT", -360}, {"PST", -480}, {"PDT", -420},
-	{"AKST", -540}, {"AKDT", -480}, {"HST", -600}, {"AST", -240}, {"ADT", -180}, {"NST", -210}, {"NDT", -150},
-	{"Eastern Standard Time", -300}, {"Eastern Daylight Time", -240}, {"Central Standard Time", -360}, {"Central Daylight Time", -300},
-	{"Mountain Standard Time", -420}, {"Mountain Daylight Time", -360}, {"Pacific Standard Time", -480}, {"Pacific Daylight Time", -420},
-	{"JST", 540}, {"KST", 540}, {"HKT", 480}, {"SGT", 480}, {"AEST", 600}, {"AEDT", 660}, {"ACST", 570}, {"ACDT", 630}, {"AWST", 480},
-	{"NZST", 720}, {"NZDT", 780}, {"Japan Standard Time", 540}, {"India Standard Time", 330},
 }
