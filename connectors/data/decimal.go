@@ -274,21 +274,14 @@ func mantissaDigits(s string) (digits string, fraction int, ok bool) {
 	return s[:len(s)-len(rest)+point] + rest[point+1:], len(rest) - point - 1, true
 }
 
-// parseExponent reads what stands behind the e: a sign and, after leading zeros, at most ten
-// digits, as in Java. Whether the scale that follows from it fits is checked later.
+// parseExponent reads what stands behind the e: an int32, as in Java. Whether the scale that
+// follows from it fits is checked later.
 func parseExponent(s string) (int64, bool) {
 	s, ok := asciiDigits(s)
 	if !ok || s == "" {
 		return 0, false
 	}
-	digits := s
-	if s[0] == '+' || s[0] == '-' {
-		digits = s[1:]
-	}
-	if len(strings.TrimLeft(digits, "0")) > 10 {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
+	n, err := strconv.ParseInt(s, 10, 32)
 	return n, err == nil
 }
 

@@ -67,7 +67,31 @@ func equalLarge(a, b any) bool {
 		b, ok := b.(*big.Int)
 		return ok && (a == b || a != nil && b != nil && a.Cmp(b) == 0)
 	}
-	return reflect.DeepEqual(a, b) // no Connect value
+	return equalForeign(a, b)
+}
+
+// equalForeign compares what is no Connect value. (reflect.DeepEqual would do, but it would move
+// every key that Map.Get looks for to the heap.)
+func equalForeign(a, b any) bool {
+	t := reflect.TypeOf(a)
+	return t == reflect.TypeOf(b) && plain(t) && a == b
+}
+
+// plain reports whether == on values of the type can't panic.
+func plain(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Interface:
+		return false
+	case reflect.Array:
+		return plain(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if !plain(t.Field(i).Type) {
+				return false
+			}
+		}
+	}
+	return t.Comparable()
 }
 
 func equalLists(a, b []any) bool {

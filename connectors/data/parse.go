@@ -336,8 +336,13 @@ func commonSchema(a, b *Schema) *Schema {
 // parseNumber reads a number: an INT8 to INT64 where it is whole and fits, then FLOAT32, FLOAT64
 // and Decimal as far as it is not beyond their range.
 func parseNumber(token string) (SchemaAndValue, bool) {
-	if n, ok := shortInteger(token); ok {
-		return integer(n), true
+	if n, scale, ok := shortNumber(token); ok {
+		whole, rest := n/powersOf10[scale], n%powersOf10[scale]
+		if rest == 0 {
+			return integer(whole), true
+		}
+		f, err := strconv.ParseFloat(token, 32)
+		return SchemaAndValue{Schema: Float32Schema, Value: float32(f)}, err == nil
 	}
 	d, ok := parseDecimal(token)
 	if !ok {
@@ -357,13 +362,38 @@ func parseNumber(token string) (SchemaAndValue, bool) {
 	return SchemaAndValue{Schema: DecimalSchema(d.Scale), Value: d}, true
 }
 
-// shortInteger reads what most numbers are without a big.Int.
-func shortInteger(s string) (int64, bool) {
-	if len(s) > 18 || strings.IndexByte(s, '.') >= 0 {
-		return 0, false
+// shortNumber reads what most numbers are, up to 18 digits and no exponent, without a big.Int:
+// n × 10^-scale.
+func shortNumber(s string) (n int64, scale int, ok bool) {
+	digits := s
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		digits = s[1:]
 	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil
+	if digits == "" || len(digits) > 18 {
+		return 0, 0, false
+	}
+	point := -1
+	for i := 0; i < len(digits); i++ {
+		switch c := digits[i]; {
+		case c >= '0' && c <= '9':
+			n = n*10 + int64(c-'0')
+		case c == '.' && point < 0:
+			point = i
+		default:
+			return 0, 0, false
+		}
+	}
+	if point >= 0 {
+		scale = len(digits) - point - 1
+	}
+	if s[0] == '-' {
+		n = -n
+	}
+	return n, scale, digits != "."
+}
+
+var powersOf10 = [...]int64{
+	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
 }
 
 func integer(n int64) SchemaAndValue {

@@ -81,6 +81,23 @@ func TestMap(t *testing.T) {
 	}
 }
 
+func TestMapGetAllocatesNothing(t *testing.T) {
+	for _, n := range []int{5, 50} {
+		m := data.NewMap(n)
+		for i := range n {
+			m.Put(fmt.Sprint("key", i), i)
+		}
+		key := fmt.Sprint("key", n-1)
+		if n := testing.AllocsPerRun(100, func() {
+			if _, ok := m.Get(key); !ok {
+				t.Error("not found")
+			}
+		}); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	h := data.Headers{}.AddString("a", "1").AddString("b", "2").AddString("a", "3").AddString("c", "4")
 	text := func(h data.Headers) (s string) {
