@@ -134,8 +134,8 @@ func originMatches(allowed, origin string) bool {
 	if !strings.Contains(allowed, "*") {
 		return false
 	}
-	// path.Match's * stops at a slash, of which an origin has none but in its scheme.
-	pattern := strings.NewReplacer("[", `\[`, "?", `\?`, `\`, `\\`, "/", "|").Replace(strings.ToLower(allowed))
-	matched, err := path.Match(pattern, strings.ReplaceAll(strings.ToLower(origin), "/", "|"))
+	// path.Match's * stops at a slash: it stands for no more than a part of the host.
+	pattern := strings.NewReplacer("[", `\[`, "?", `\?`, `\`, `\\`).Replace(strings.ToLower(allowed))
+	matched, err := path.Match(pattern, strings.ToLower(origin))
 	return err == nil && matched
 }

@@ -21,8 +21,8 @@ const (
 	// readBodyTimeout is set per request (limitBody) and lifted once the body is read: as
 	// http.Server.ReadTimeout it would end the context of a request that is still being answered.
 	readBodyTimeout = 60 * time.Second
-	idleTimeout       = 60 * time.Second
-	headerLimit       = 16 << 10
+	idleTimeout     = 60 * time.Second
+	headerLimit     = 16 << 10
 	// answerGrace is how long requests cut short at shutdown have to send their 503.
 	answerGrace = 500 * time.Millisecond
 )
@@ -43,10 +43,12 @@ type Server struct {
 
 	main, admin *http.Server
 
-	mu    sync.Mutex
-	bound []boundListener
-	done  bool
-	cut   context.CancelCauseFunc // ends the requests under way; nil before Serve
+	mu       sync.Mutex
+	bound    []boundListener
+	stopping bool                    // Shutdown was called
+	done     bool                    // ended is closed
+	ended    chan struct{}           // closed when nothing is answered any more
+	cut      context.CancelCauseFunc // ends the requests under way; nil before Serve
 }
 
 type boundListener struct {
@@ -70,7 +72,7 @@ func New(cfg Config, h Herder, reg *plugin.Registry, loggers Loggers, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, herder: h, plugins: reg, loggers: loggers, log: log, auth: auth}
+	s := &Server{cfg: cfg, herder: h, plugins: reg, loggers: loggers, log: log, auth: auth, ended: make(chan struct{})}
 	public := s.publicRoutes()
 	if cfg.AdminListeners == nil {
 		public = append(public, s.adminRoutes()...)
@@ -123,7 +125,7 @@ func (s *Server) server(h http.Handler) *http.Server {
 func (s *Server) Listen() ([]net.Addr, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.done || s.bound != nil {
+	if s.done || s.stopping || s.bound != nil {
 		return nil, errors.New("the REST server listens already or was shut down")
 	}
 	var addrs []net.Addr
@@ -152,7 +154,7 @@ func (s *Server) releaseLocked() {
 func (s *Server) Serve(ctx context.Context) error {
 	s.mu.Lock()
 	bound := s.bound
-	if s.done {
+	if s.done || s.stopping {
 		s.releaseLocked()
 		s.mu.Unlock()
 		return nil
@@ -183,10 +185,13 @@ func (s *Server) Serve(ctx context.Context) error {
 		}
 	}
 	running.Wait()
-	if first == nil {
-		first = ctx.Err()
+	if first != nil {
+		return first
 	}
-	return first
+	// The listeners end when Shutdown begins. Requests live on the context that ends with this
+	// function: it waits until Shutdown is through, which its context bounds.
+	<-s.ended
+	return ctx.Err()
 }
 
 func (s *Server) serveOne(b boundListener) error {
@@ -210,7 +215,7 @@ func (s *Server) serveOne(b boundListener) error {
 // error of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
-	s.done = true
+	s.stopping = true
 	s.mu.Unlock()
 	defer s.close()
 	err := s.drain(ctx)
@@ -262,6 +267,10 @@ func (s *Server) close() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.done = true
 	s.releaseLocked()
+	if s.done {
+		return
+	}
+	s.done = true
+	close(s.ended)
 }

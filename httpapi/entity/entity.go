@@ -146,7 +146,7 @@ type Offsets struct {
 func OffsetsOf(offsets []state.ConnectorOffset) Offsets {
 	out := Offsets{Offsets: make([]Offset, len(offsets))}
 	for i, o := range offsets {
-		out.Offsets[i] = Offset(o)
+		out.Offsets[i] = Offset{Partition: plainNumbers(o.Partition), Offset: plainNumbers(o.Offset)}
 	}
 	return out
 }
@@ -170,12 +170,6 @@ type CreateConnector struct {
 	Name         *string            `json:"name"`
 	Config       map[string]*string `json:"config"`
 	InitialState *string            `json:"initial_state,omitempty"`
-}
-
-// MarshalJSON writes an offset's numbers as the JVM does, where whole numbers have no fraction.
-func (o Offset) MarshalJSON() ([]byte, error) {
-	type plain Offset
-	return json.Marshal(plain{Partition: plainNumbers(o.Partition), Offset: plainNumbers(o.Offset)})
 }
 
 // plainNumbers spells floats as Java does ("3.0" stays a fraction): encoding/json would drop it.
