@@ -81,7 +81,7 @@ func (u *Users) Authenticate(user, password string, given bool) bool {
 }
 
 var (
-	comment     = regexp.MustCompile(`(?s)/\*.*?\*/|(?m)(^|\s)(//|#).*$`)
+	comment     = regexp.MustCompile(`(?s:/\*.*?\*/)|(?m:(?:^|\s)(?://|#).*$)`)
 	sectionText = regexp.MustCompile(`(?s)([\w.\-]+)\s*\{(.*?)\}\s*;`)
 	moduleText  = regexp.MustCompile(`(?is)^\s*([\w.$]+)\s+(required|requisite|sufficient|optional)\s*(.*?);`)
 	optionText  = regexp.MustCompile(`(?s)([\w.\-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))`)
