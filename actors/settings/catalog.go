@@ -12,7 +12,7 @@ import (
 // the connector's settings. The zero value makes the definition without any.
 type catalog struct {
 	reg    *plugin.Registry
-	worker *Worker // nil: no converter has a default
+	worker *Worker // nil: no converter has a default, and nothing is proposed for the keys of all connectors
 	props  map[string]*string
 }
 
@@ -125,11 +125,19 @@ func (c catalog) latest(name string, kinds ...plugin.Kind) any {
 	return nil
 }
 
+// ofWorker is the catalog if there is a worker, else an empty one.
+func (c catalog) ofWorker() catalog {
+	if c.worker == nil {
+		return catalog{}
+	}
+	return c
+}
+
 // connectorVersion completes the key connector.plugin.version.
 func (c catalog) connectorVersion(k config.Key) config.Key {
 	name, _ := c.text(keyClass)
 	k.Default = c.latest(name, plugin.Sink, plugin.Source)
-	k.Recommender = c.versions(keyClass, plugin.Source, plugin.Sink)
+	k.Recommender = c.ofWorker().versions(keyClass, plugin.Source, plugin.Sink)
 	return k
 }
 
@@ -145,7 +153,7 @@ func (c catalog) converter(k config.Key, header bool) config.Key {
 	if class, ok := c.class(c.workerConverter(k.Name).Class); ok {
 		k.Default = class
 	}
-	k.Recommender = c.classes(converterKinds(header)...)
+	k.Recommender = c.ofWorker().classes(converterKinds(header)...)
 	return k
 }
 
@@ -159,7 +167,7 @@ func (c catalog) converterVersion(k config.Key, key string, header bool) config.
 	} else {
 		k.Default = c.latest(ofWorker.Class, converterKinds(header)...)
 	}
-	k.Recommender = c.versions(key, converterKinds(header)...)
+	k.Recommender = c.ofWorker().versions(key, converterKinds(header)...)
 	return k
 }
 

@@ -1,20 +1,20 @@
 package settings_test
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/troupe-connect/troupe/codecs"
 	codecjson "github.com/troupe-connect/troupe/codecs/json"
 	"github.com/troupe-connect/troupe/codecs/primitive"
 	"github.com/troupe-connect/troupe/codecs/simpleheader"
-	"github.com/troupe-connect/troupe/connectors"
-	"github.com/troupe-connect/troupe/connectors/config"
+	"github.com/troupe-connect/troupe/connectors/config/provider"
+	"github.com/troupe-connect/troupe/connectors/filestream"
 	"github.com/troupe-connect/troupe/connectors/plugin"
+	"github.com/troupe-connect/troupe/smt/predicates"
+	"github.com/troupe-connect/troupe/smt/transforms"
 )
 
 // converter is a codecs.Plugin in all the kinds it is.
@@ -37,59 +37,19 @@ func builtins() []plugin.Plugin {
 	for _, p := range primitive.Plugins() {
 		all = append(all, converter{p})
 	}
-	return all
-}
-
-// standIn is a plugin of which only the recorded definition exists.
-type standIn struct {
-	plugin.Descriptor
-	kind plugin.Kind
-}
-
-func (s standIn) Describe() plugin.Descriptor { return s.Descriptor }
-func (s standIn) Kind() plugin.Kind           { return s.kind }
-
-// fileSource and fileSink stand for the file connectors: only their settings matter here.
-type fileSource struct{ connectors.SourceConnector }
-
-func (fileSource) ExactlyOnceSupport(props map[string]string) (connectors.ExactlyOnceSupport, error) {
-	if props["file"] == "" {
-		return connectors.ExactlyOnceUnsupported, nil
+	for _, p := range transforms.Plugins() {
+		all = append(all, p)
 	}
-	return connectors.ExactlyOnceSupported, nil
+	for _, p := range predicates.Plugins() {
+		all = append(all, p)
+	}
+	return append(all, filestream.Source(), filestream.Sink(), provider.File("4.1.1"), provider.Directory("4.1.1"))
 }
 
-func (fileSource) Validate(_ context.Context, _ map[string]string, answer config.Validation) (config.Validation, error) {
-	return answer, nil
-}
-
-type fileSink struct{ connectors.SinkConnector }
-
-// registry holds the built-ins, and for the rest what is recorded of them.
-func registry(t testing.TB, defs map[string][]recordedKey) *plugin.Registry {
+// registry holds the built-ins.
+func registry(t testing.TB) *plugin.Registry {
 	t.Helper()
-	all := builtins()
-	have := map[string]bool{}
-	for _, p := range all {
-		have[p.Describe().Class] = true
-	}
-	for class, keys := range defs {
-		if have[class] || strings.HasPrefix(class, "enriched:") {
-			continue
-		}
-		d := plugin.Descriptor{Class: class, Version: "4.1.1", Config: defOf(t, keys)}
-		switch {
-		case strings.HasSuffix(class, "FileStreamSourceConnector"):
-			all = append(all, connectors.Source{Descriptor: d, Connector: func() connectors.SourceConnector { return fileSource{} }})
-		case strings.HasSuffix(class, "FileStreamSinkConnector"):
-			all = append(all, connectors.Sink{Descriptor: d, Connector: func() connectors.SinkConnector { return fileSink{} }})
-		case strings.Contains(class, ".predicates."):
-			all = append(all, standIn{d, plugin.Predicate})
-		case strings.Contains(class, ".transforms."):
-			all = append(all, standIn{d, plugin.Transformation})
-		}
-	}
-	reg, err := plugin.NewRegistry(all...)
+	reg, err := plugin.NewRegistry(builtins()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,35 +90,4 @@ func recordedDefs(t testing.TB) map[string][]recordedKey {
 		t.Fatal(err)
 	}
 	return defs
-}
-
-var types = map[string]config.Type{
-	"BOOLEAN": config.Boolean, "STRING": config.String, "INT": config.Int, "SHORT": config.Short, "LONG": config.Long,
-	"DOUBLE": config.Double, "LIST": config.List, "CLASS": config.Class, "PASSWORD": config.Password,
-}
-
-// defOf makes a definition of what is recorded, its validators left out except for the common
-// ones.
-func defOf(t testing.TB, keys []recordedKey) *config.Def {
-	t.Helper()
-	var out []config.Key
-	for _, k := range keys {
-		key := config.Key{Name: k.Name, Type: types[k.Type], Required: !k.HasDefault, Order: k.OrderInGroup, DisplayName: k.DisplayName}
-		if k.DefaultString != nil {
-			key.Default = *k.DefaultString
-		}
-		if k.Group != nil {
-			key.Group = *k.Group
-		}
-		key.Importance = map[string]config.Importance{"HIGH": config.High, "MEDIUM": config.Medium, "LOW": config.Low}[k.Importance]
-		if k.Validator != nil && *k.Validator == "non-empty string" {
-			key.Validator = config.NonEmptyString()
-		}
-		out = append(out, key)
-	}
-	def, err := config.Define(out...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return def
 }

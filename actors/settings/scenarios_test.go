@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/connectors/config"
+	"github.com/troupe-connect/troupe/connectors/config/provider"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
 // scenario is a file of testdata/rest/scenarios, as far as validation needs it.
@@ -23,8 +26,8 @@ type scenario struct {
 	Profile string
 	Steps   []struct {
 		Request string
-		JSON    map[string]any
-		Text    string
+		JSON    any
+		Write   *struct{ Path, Text string }
 		View    any
 		Expect  map[string]struct {
 			Status int
@@ -35,7 +38,7 @@ type scenario struct {
 
 // TestValidateScenarios gives Validate what was sent to a JVM worker and compares the answers.
 func TestValidateScenarios(t *testing.T) {
-	reg := registry(t, recordedDefs(t))
+	reg := registry(t)
 	root := filepath.Join("..", "..", "testdata", "rest", "scenarios")
 	files, err := filepath.Glob(filepath.Join(root, "*", "*.json"))
 	if err != nil || len(files) == 0 {
@@ -62,18 +65,19 @@ func TestValidateScenarios(t *testing.T) {
 					want, ok = step.Expect["both"]
 				}
 				path := strings.Split(step.Request, "/")
-				if !ok || !strings.HasSuffix(step.Request, "/config/validate") || !strings.HasPrefix(step.Request, "PUT") || step.JSON == nil {
+				if !ok || !strings.HasSuffix(step.Request, "/config/validate") || !strings.HasPrefix(step.Request, "PUT") {
 					continue // another resource, or a body that never reaches validation
 				}
 				props := textsOf(step.JSON)
-				if class := props["connector.class"]; want.Status == 400 || props == nil || class != nil && !matchesPath(path[2], *class) {
+				class := props["connector.class"]
+				if want.Status == 400 || props == nil || class != nil && !matchesPath(path[2], *class) {
 					continue // refused by the REST resource: path and class disagree, or nested values
 				}
 				steps++
 				t.Run(fmt.Sprintf("%s/%s/%d", strings.TrimSuffix(name, ".json"), mode, i), func(t *testing.T) {
 					w := recordedWorker(t, mode, s.Profile)
 					infos, err := settings.Validate(context.Background(), settings.Deps{
-						Registry: reg, Worker: w, Policy: policyOf(s.Profile),
+						Registry: reg, Worker: w, Policy: policyOf(s.Profile), Resolve: resolveOf(t, reg, s),
 					}, props)
 					if want.Status != 200 {
 						compareRefusal(t, err, want.JSON)
@@ -100,9 +104,13 @@ func matchesPath(path, class string) bool {
 }
 
 // textsOf is what the REST layer makes of the body; nil if it would refuse it.
-func textsOf(body map[string]any) map[string]*string {
+func textsOf(body any) map[string]*string {
+	object, ok := body.(map[string]any)
+	if !ok {
+		return nil
+	}
 	props := map[string]*string{}
-	for k, v := range body {
+	for k, v := range object {
 		switch v := v.(type) {
 		case nil:
 			props[k] = nil
@@ -132,6 +140,44 @@ func recordedWorker(t *testing.T, mode settings.Mode, profile string) *settings.
 		t.Fatal(err)
 	}
 	return &w
+}
+
+// resolveOf is the resolver of the profile default, which has the providers file and dir, with the
+// files that the scenario writes. ${TMP} stands for a folder in the recording and here for
+// nothing, so the files' paths are exchanged before.
+func resolveOf(t *testing.T, reg *plugin.Registry, s scenario) settings.Resolve {
+	t.Helper()
+	if s.Profile != "" && s.Profile != "default" {
+		return nil
+	}
+	set, err := provider.New(t.Context(), reg, map[string]string{
+		"config.providers":            "file,dir",
+		"config.providers.file.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
+		"config.providers.dir.class":  "org.apache.kafka.common.config.provider.DirectoryConfigProvider",
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, step := range s.Steps {
+		if step.Write != nil {
+			path := filepath.Join(dir, filepath.Base(step.Write.Path))
+			if err := os.WriteFile(path, []byte(step.Write.Text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return func(ctx context.Context, props map[string]string) (map[string]string, error) {
+		here := map[string]string{}
+		for k, v := range props {
+			here[k] = strings.ReplaceAll(v, "${TMP}", dir)
+		}
+		resolved, err := set.Resolve(ctx, here)
+		for k, v := range resolved {
+			resolved[k] = strings.ReplaceAll(v, dir, "${TMP}")
+		}
+		return resolved, err
+	}
 }
 
 // policyOf is the override policy of a profile.
@@ -170,7 +216,7 @@ func compareRefusal(t *testing.T, err error, want json.RawMessage) {
 	if !errors.Is(err, errs.BadRequest) && !errors.Is(err, errs.Config) {
 		t.Errorf("error of kind %s", errs.ClassOf(err))
 	}
-	got := pluginsList.ReplaceAllString(errs.Message(err), "available connectors are: ${PLUGINS}")
+	got := pluginsList.ReplaceAllLiteralString(errs.Message(err), "available connectors are: ${PLUGINS}")
 	if got != body.Message {
 		t.Errorf("message\n got %s\nwant %s", got, body.Message)
 	}

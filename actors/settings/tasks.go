@@ -3,9 +3,8 @@ package settings
 import (
 	"fmt"
 	"maps"
-	"regexp"
-	"strings"
 
+	"github.com/troupe-connect/troupe/connectors/config/provider"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -14,7 +13,6 @@ import (
 // reference to a config provider put back to the raw text. raw is the connector's configuration
 // with its references unresolved. The maps given are not changed.
 func TaskConfigs(raw map[string]string, taskClass string, made []map[string]string) []map[string]string {
-	variables := variableKeys(raw)
 	out := make([]map[string]string, len(made))
 	for i, one := range made {
 		task := maps.Clone(one)
@@ -27,28 +25,9 @@ func TaskConfigs(raw map[string]string, taskClass string, made []map[string]stri
 				task[key] = text
 			}
 		}
-		for _, key := range variables {
-			if _, ok := task[key]; ok {
-				task[key] = raw[key]
-			}
-		}
-		out[i] = task
+		out[i] = provider.Restore(task, raw)
 	}
 	return out
-}
-
-// variable is a reference ${provider:[path:]key}, as Kafka's ConfigTransformer finds it.
-var variable = regexp.MustCompile(`\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}`)
-
-// variableKeys are the keys whose values hold a reference.
-func variableKeys(raw map[string]string) []string {
-	var keys []string
-	for k, v := range raw {
-		if strings.Contains(v, "${") && variable.MatchString(v) {
-			keys = append(keys, k)
-		}
-	}
-	return keys
 }
 
 // CheckTasksMax checks the number of tasks that a connector made, or that are stored for it,

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/config"
@@ -250,8 +251,22 @@ func (v *validation) wrongConnectorVersion(class, text string) (config.Infos, er
 	v.answer = def.ValidateNullable(v.props)
 	v.answer.AddError(keyClass, text)
 	v.answer.AddError(keyVersion, text)
+	v.proposeVersions(class)
 	v.nulls()
 	return def.Infos(class, v.answer), v.ctx.Err()
+}
+
+// proposeVersions proposes the versions of the connector that there are.
+func (v *validation) proposeVersions(class string) {
+	for i := range v.answer {
+		if v.answer[i].Name == keyVersion {
+			for _, kind := range []plugin.Kind{plugin.Source, plugin.Sink} {
+				for _, version := range v.reg.Versions(kind, class) {
+					v.answer[i].Recommended = append(v.answer[i].Recommended, version)
+				}
+			}
+		}
+	}
 }
 
 // joined puts answers together.
@@ -269,14 +284,22 @@ func joined(name string, parts []config.Infos) config.Infos {
 	return all
 }
 
-// prefixed turns an answer about settings of def into one about the same settings with a prefix.
-// A setting counts as one error however many it has.
+// prefixed turns an answer about settings of def into one about the same settings with a prefix,
+// in the order of the answer. A setting counts as one error however many it has.
 func prefixed(def *config.Def, answer config.Validation, prefix string) config.Infos {
-	infos := def.Infos("", answer)
-	infos.ErrorCount = 0
+	infos := config.Infos{Groups: []string{}}
+	place := make(map[string]int, len(answer))
+	for i := range answer {
+		place[answer[i].Name] = i
+	}
+	infos.Configs = def.Infos("", answer).Configs
+	slices.SortStableFunc(infos.Configs, func(a, b config.Info) int { return place[a.Value.Name] - place[b.Value.Name] })
 	for i := range infos.Configs {
 		one := &infos.Configs[i]
 		if one.Key != nil {
+			if g := one.Key.Group; g != "" && !slices.Contains(infos.Groups, g) {
+				infos.Groups = append(infos.Groups, g)
+			}
 			one.Key.Name = prefix + one.Key.Name
 		}
 		one.Value.Name = prefix + one.Value.Name
@@ -285,6 +308,23 @@ func prefixed(def *config.Def, answer config.Validation, prefix string) config.I
 		}
 	}
 	return infos
+}
+
+// inHashOrder sorts an answer as a Java HashMap lists the names: the JVM worker answers for
+// converters in that order, and clients see it in the order of groups.
+func inHashOrder(answer config.Validation) {
+	size := 16
+	for len(answer)*4 > size*3 {
+		size *= 2
+	}
+	bucket := func(v config.Validated) int {
+		var hash uint32
+		for _, unit := range utf16.Encode([]rune(v.Name)) {
+			hash = hash*31 + uint32(unit)
+		}
+		return int((hash ^ hash>>16) & uint32(size-1))
+	}
+	slices.SortStableFunc(answer, func(a, b config.Validated) int { return bucket(a) - bucket(b) })
 }
 
 // resolveNullable resolves references in the values that are not null.

@@ -58,7 +58,9 @@ func (v *validation) converter(key, label string, header bool) (config.Infos, bo
 		own["converter.type"] = &kind
 	}
 	v.deps.Stage("performing config validation for the connector's " + label)
-	return prefixed(def, def.ValidateNullable(own), key+"."), true
+	answer := def.ValidateNullable(own)
+	inHashOrder(answer)
+	return prefixed(def, answer, key+"."), true
 }
 
 // clients checks the overrides of clients' settings, of the kinds of client that the connector

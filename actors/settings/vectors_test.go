@@ -15,7 +15,7 @@ import (
 // Connect 4.1.1.
 func TestVectorsConfigDefs(t *testing.T) {
 	defs := recordedDefs(t)
-	ours := workerAndConnectorDefs(t, defs)
+	ours := workerAndConnectorDefs(t)
 	for _, p := range builtins() {
 		def := p.Describe().Config
 		if def == nil {
@@ -38,8 +38,8 @@ func TestVectorsConfigDefs(t *testing.T) {
 }
 
 // workerAndConnectorDefs are the definitions of this package.
-func workerAndConnectorDefs(t *testing.T, defs map[string][]recordedKey) map[string]*config.Def {
-	reg := registry(t, defs)
+func workerAndConnectorDefs(t *testing.T) map[string]*config.Def {
+	reg := registry(t)
 	const runtime = "org.apache.kafka.connect.runtime."
 	ours := map[string]*config.Def{
 		runtime + "standalone.StandaloneConfig":   settings.StandaloneDef(),
