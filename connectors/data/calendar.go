@@ -54,10 +54,10 @@ func gregorianDate(days int64) civil {
 }
 
 // marchYear moves a year that begins in January to one that begins in March, with the days from
-// its first of March; months beyond 1 to 12 carry into the year.
+// its first of March; months beyond 1 to 12 carry into the year, which is an int32 in Java.
 func marchYear(year, month int64) (y, days int64) {
 	month-- // from 0
-	year += floorDiv(month, 12)
+	year = int64(int32(year + floorDiv(month, 12)))
 	month = floorMod(month, 12)
 	if month < 2 {
 		year, month = year-1, month+12

@@ -17,6 +17,13 @@
 // Values are shared, not copied: once in a record they are read only. What changes a record puts
 // a new value in it.
 //
+// # Texts
+//
+// Text prints a value as Java's toString does, ConvertToString as Java's Values does, and
+// ParseString reads the latter. Times are printed and read in UTC (the JVM worker uses its
+// machine's time zone), dates before October 1582 in the Julian calendar as Java's are. Numbers
+// are printed with the fewest digits, as Java 19 and later print them.
+//
 // # Schemas
 //
 // A Schema is immutable and safe for concurrent use. Schemas are compared by pointer on the hot

@@ -35,10 +35,10 @@ func Equal(a, b any) bool {
 		return ok && a == b
 	case float64:
 		b, ok := b.(float64)
-		return ok && (math.Float64bits(a) == math.Float64bits(b) || a != a && b != b)
+		return ok && (math.Float64bits(a) == math.Float64bits(b) || math.IsNaN(a) && math.IsNaN(b))
 	case float32:
 		b, ok := b.(float32)
-		return ok && (math.Float32bits(a) == math.Float32bits(b) || a != a && b != b)
+		return ok && (math.Float32bits(a) == math.Float32bits(b) || math.IsNaN(float64(a)) && math.IsNaN(float64(b)))
 	}
 	return equalLarge(a, b)
 }

@@ -156,12 +156,12 @@ func indexKey(key any) (any, bool) {
 	case nil, bool, int8, int16, int32, int64, string:
 		return key, true
 	case float64:
-		if k != k {
+		if math.IsNaN(k) {
 			k = math.NaN()
 		}
 		return float64Key(math.Float64bits(k)), true
 	case float32:
-		if k != k {
+		if math.IsNaN(float64(k)) {
 			k = float32(math.NaN())
 		}
 		return float32Key(math.Float32bits(k)), true

@@ -21,7 +21,7 @@ func Float32Text(f float32) string { return string(appendFloat(make([]byte, 0, 2
 
 func appendFloat(b []byte, f float64, bits int) []byte {
 	switch {
-	case f != f:
+	case math.IsNaN(f):
 		return append(b, "NaN"...)
 	case math.IsInf(f, 1):
 		return append(b, "Infinity"...)

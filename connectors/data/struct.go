@@ -8,8 +8,8 @@ type Struct struct {
 	values []any
 }
 
-// NewStruct is a struct of the schema with every field null. The schema must be a STRUCT; else
-// Validate and Put say so.
+// NewStruct is a struct of the schema, which must not be nil, with every field null. If it is no
+// STRUCT schema, the struct has no fields and Validate and Put say so.
 func NewStruct(schema *Schema) *Struct {
 	return &Struct{schema: schema, values: make([]any, len(schema.fields))}
 }

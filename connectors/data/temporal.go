@@ -211,7 +211,7 @@ func longNumber(digits string, exp int64, neg bool) int64 {
 // float64ToInt32 is Java's (int) cast: towards zero, limited, 0 for NaN.
 func float64ToInt32(f float64) int32 {
 	switch {
-	case f != f:
+	case math.IsNaN(f):
 		return 0
 	case f >= math.MaxInt32:
 		return math.MaxInt32
@@ -224,7 +224,7 @@ func float64ToInt32(f float64) int32 {
 // float64ToInt64 is Java's (long) cast.
 func float64ToInt64(f float64) int64 {
 	switch {
-	case f != f:
+	case math.IsNaN(f):
 		return 0
 	case f >= math.MaxInt64:
 		return math.MaxInt64

@@ -233,10 +233,10 @@ func sameScalar(want, got any) bool {
 	switch w := want.(type) {
 	case float64:
 		g, ok := got.(float64)
-		return ok && (math.Float64bits(w) == math.Float64bits(g) || w != w && g != g)
+		return ok && (math.Float64bits(w) == math.Float64bits(g) || math.IsNaN(w) && math.IsNaN(g))
 	case float32:
 		g, ok := got.(float32)
-		return ok && (math.Float32bits(w) == math.Float32bits(g) || w != w && g != g)
+		return ok && (math.Float32bits(w) == math.Float32bits(g) || math.IsNaN(float64(w)) && math.IsNaN(float64(g)))
 	case time.Time:
 		g, ok := got.(time.Time)
 		return ok && w.Equal(g)
