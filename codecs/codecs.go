@@ -50,3 +50,15 @@ func (p Plugin) Kind() plugin.Kind {
 	}
 	return plugin.Converter
 }
+
+// Kinds implements plugin.MultiKind: what Java has in one class is one plugin of two kinds.
+func (p Plugin) Kinds() []plugin.Kind {
+	var kinds []plugin.Kind
+	if p.New != nil {
+		kinds = append(kinds, plugin.Converter)
+	}
+	if p.NewHeader != nil {
+		kinds = append(kinds, plugin.HeaderConverter)
+	}
+	return kinds
+}

@@ -175,13 +175,7 @@ func (c catalog) workerConverter(key string) Converter {
 	if c.worker == nil {
 		return Converter{}
 	}
-	switch key {
-	case "key.converter":
-		return c.worker.KeyConverter
-	case "value.converter":
-		return c.worker.ValueConverter
-	}
-	return c.worker.HeaderConverter
+	return c.worker.converterOf(key)
 }
 
 // converterClass checks the class of a converter.

@@ -63,14 +63,7 @@ func parseConnector(w *Worker, kind plugin.Kind, props map[string]string) (Conne
 // else the worker's with the worker's.
 func connectorConverter(w *Worker, v config.Values, props map[string]string, key string) Converter {
 	if v.IsNull(key) {
-		switch key {
-		case "key.converter":
-			return w.KeyConverter
-		case "value.converter":
-			return w.ValueConverter
-		default:
-			return w.HeaderConverter
-		}
+		return w.converterOf(key)
 	}
 	return Converter{
 		Class:   v.String(key),

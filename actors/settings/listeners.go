@@ -197,5 +197,5 @@ func WorkerID(advertised string) (string, error) {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	return u.Hostname() + ":" + port, nil
+	return net.JoinHostPort(u.Hostname(), port), nil
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -114,7 +113,7 @@ func (l *loading) fill() {
 	w.OffsetFlushInterval = v.Millis("offset.flush.interval.ms")
 	w.OffsetFlushTimeout = v.Millis("offset.flush.timeout.ms")
 	w.TaskShutdownTimeout = v.Millis("task.shutdown.graceful.timeout.ms")
-	w.OverridePolicy = v.String("connector.client.config.override.policy")
+	l.overridePolicy()
 	w.TopicCreation = v.Bool("topic.creation.enable")
 	w.TopicTracking = v.Bool("topic.tracking.enable")
 	w.TopicTrackingReset = v.Bool("topic.tracking.allow.reset")
@@ -152,6 +151,26 @@ func (l *loading) pluginPath() {
 	if list, err := config.ParseType("plugin.path", raw, config.List); err == nil {
 		l.w.PluginPath = list.([]string)
 	}
+}
+
+// overridePolicies are the policies that there are; their classes have a longer name.
+var overridePolicies = []string{"All", "None", "Principal"}
+
+const (
+	policyPackage = "org.apache.kafka.connect.connector.policy."
+	policySuffix  = "ConnectorClientConfigOverridePolicy"
+)
+
+// overridePolicy finds the policy by its class, the simple name of that, or the short name.
+func (l *loading) overridePolicy() {
+	const key = "connector.client.config.override.policy"
+	given := l.w.Values.String(key)
+	name := strings.TrimSuffix(strings.TrimPrefix(given, policyPackage), policySuffix)
+	if !slices.Contains(overridePolicies, name) {
+		l.problem(config.Invalid(key, given, "it must be one of "+strings.Join(overridePolicies, ", ")))
+		return
+	}
+	l.w.OverridePolicy = name
 }
 
 func (l *loading) distributed() {
@@ -286,5 +305,3 @@ func converterProps(props map[string]string, key string) map[string]string {
 	delete(own, "plugin.version")
 	return own
 }
-
-func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }

@@ -76,6 +76,9 @@ func (v *validation) run() (config.Infos, error) {
 		return config.Infos{}, errs.BadRequest.New("%s", errs.Message(err))
 	}
 	version, _ := v.text(keyVersion)
+	if _, err := plugin.ParseRequirement(version); err != nil {
+		return config.Infos{}, errs.BadRequest.New("%s", errs.Message(err))
+	}
 	p, err := v.load(found.Kind(), found.Describe().Class, version)
 	if err != nil {
 		return v.wrongConnectorVersion(class, errs.Message(err))
@@ -96,7 +99,8 @@ func (v *validation) run() (config.Infos, error) {
 	if err != nil {
 		return config.Infos{}, err
 	}
-	return joined(class, append([]config.Infos{connector}, append(clients, converters...)...)), v.ctx.Err()
+	parts := slices.Concat([]config.Infos{connector}, clients, converters, []config.Infos{v.supervisor()})
+	return joined(class, parts), v.ctx.Err()
 }
 
 // newConnector makes a connector object of its plugin.
@@ -267,6 +271,37 @@ func (v *validation) proposeVersions(class string) {
 			}
 		}
 	}
+}
+
+// supervisor checks the supervisor.* settings that are given. The others are not in the answer:
+// the JVM worker doesn't have them.
+func (v *validation) supervisor() config.Infos {
+	var given []config.Key
+	for _, k := range supervisorKeys() {
+		if _, ok := v.props[k.Name]; ok {
+			given = append(given, k)
+		}
+	}
+	def := config.NewDef(given...)
+	return prefixed(def, def.ValidateNullable(v.props), "")
+}
+
+// Refusal is the error for a connector that is to be made or changed and whose validation has
+// errors: of kind errs.BadRequest, with every one of them in the JVM's words. It is nil if there
+// are none.
+func Refusal(infos config.Infos) error {
+	if infos.ErrorCount == 0 {
+		return nil
+	}
+	var b strings.Builder
+	for _, c := range infos.Configs {
+		for _, text := range c.Value.Errors {
+			b.WriteString("\n" + text)
+		}
+	}
+	return errs.BadRequest.New("Connector configuration is invalid and contains the following %d error(s):%s\n"+
+		"You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`",
+		infos.ErrorCount, b.String())
 }
 
 // joined puts answers together.

@@ -13,6 +13,7 @@ import (
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/connector"
 	"github.com/troupe-connect/troupe/actors/task"
+	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -27,6 +28,7 @@ type Client struct {
 	stores    *stores
 	herder    *herderRef
 	clusterID string
+	policy    kafka.OverridePolicy
 }
 
 func ask[T any](ctx context.Context, c *Client, stage string, message func(act.Reply[T]) any) (T, error) {

@@ -65,9 +65,7 @@ func (c *Client) stoppedSubject(ctx context.Context, name string) (subject, erro
 
 // admin is an admin client of the connector's Kafka cluster, closed after use.
 func (c *Client) admin(s subject, use func(*kafka.Admin) error) error {
-	props := kafka.ConnectorAdminProps(c.env.Worker.Props, s.props, s.name, 0)
-	props["client.id"] = "connector-worker-adminclient-" + s.name
-	a, err := kafka.NewAdmin(props, c.env.Log, c.env.KafkaOptions...)
+	a, err := kafka.NewAdmin(kafka.ConnectorWorkerAdminProps(c.env.Worker.Props, s.props, s.name), c.env.Log, c.env.KafkaOptions...)
 	if err != nil {
 		return err
 	}

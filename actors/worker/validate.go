@@ -69,7 +69,7 @@ func (c *Client) refusedOverrides(client string, overrides map[string]string) ma
 		prefixed[prefix+k] = v
 	}
 	out := map[string]string{}
-	for _, e := range kafka.OverridePolicy(c.env.Worker.OverridePolicy).Check(prefixed, kafka.Client(client)) {
+	for _, e := range c.policy.Check(prefixed, kafka.Client(client)) {
 		out[e.Key[len(prefix):]] = e.Err
 	}
 	return out

@@ -55,8 +55,13 @@ type rootHandle struct {
 	log     *slog.Logger
 }
 
-// Start starts the actors. The worker runs until Stop, or until Done says that it gave up.
-func Start(cfg Config) *Worker {
+// Start starts the actors. The worker runs until Stop, or until Done says that it gave up. An
+// error is of kind errs.Config: a setting that only the Kafka clients understand is wrong.
+func Start(cfg Config) (*Worker, error) {
+	policy, err := kafka.ReadOverridePolicy(cfg.Settings.Props)
+	if err != nil {
+		return nil, err
+	}
 	st := &stores{configs: storage.NewMemoryConfigStore(), statuses: storage.NewMemoryStatusStore()}
 	env := &task.Env{
 		Log: cfg.Log, Registry: cfg.Registry, Worker: cfg.Settings, WorkerID: cfg.WorkerID, Resolve: cfg.Resolve,
@@ -76,9 +81,9 @@ func Start(cfg Config) *Worker {
 	herder.set(<-r.ready)
 	r.ref = herder
 	return &Worker{
-		Client: &Client{env: env, stores: st, herder: herder, clusterID: cfg.ClusterID},
+		Client: &Client{env: env, stores: st, herder: herder, clusterID: cfg.ClusterID, policy: policy},
 		root:   h,
-	}
+	}, nil
 }
 
 // Done is closed when the worker has ended, by Stop or because it gave up; Err says why then.

@@ -1,0 +1,41 @@
+// Package builtin is the one list of the plugins that the troupe binary brings.
+package builtin
+
+import (
+	"github.com/troupe-connect/troupe/codecs/json"
+	"github.com/troupe-connect/troupe/codecs/primitive"
+	"github.com/troupe-connect/troupe/codecs/simpleheader"
+	"github.com/troupe-connect/troupe/connectors/config/provider"
+	"github.com/troupe-connect/troupe/connectors/filestream"
+	"github.com/troupe-connect/troupe/connectors/plugin"
+	"github.com/troupe-connect/troupe/smt/predicates"
+	"github.com/troupe-connect/troupe/smt/transforms"
+)
+
+// KafkaVersion is the version of Kafka Connect that Troupe answers as, and that its copies of
+// Kafka's own plugins carry.
+const KafkaVersion = "4.1.1"
+
+// Plugins are all built-in plugins.
+func Plugins() []plugin.Plugin {
+	all := []plugin.Plugin{
+		filestream.Source(), filestream.Sink(),
+		json.Plugin(), simpleheader.Plugin(),
+		provider.File(KafkaVersion), provider.Directory(KafkaVersion), provider.EnvVar(KafkaVersion),
+	}
+	for _, p := range primitive.Plugins() {
+		all = append(all, p)
+	}
+	for _, p := range transforms.Plugins() {
+		all = append(all, p)
+	}
+	for _, p := range predicates.Plugins() {
+		all = append(all, p)
+	}
+	return all
+}
+
+// Registry is a registry of the built-in plugins and more.
+func Registry(more ...plugin.Plugin) (*plugin.Registry, error) {
+	return plugin.NewRegistry(append(Plugins(), more...)...)
+}
