@@ -1,7 +1,9 @@
 package codecs
 
 import (
+	"encoding/binary"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -79,4 +81,29 @@ func Bytes(s string) []byte {
 		s = s[n:]
 	}
 	return out
+}
+
+// UTF16Text is UTF-16 bytes as a string, read as Java's decoder does: U+FFFD stands for a lone
+// surrogate (a high one together with what follows it) and for half a character at the end.
+func UTF16Text(b []byte, order binary.ByteOrder) string {
+	out := make([]byte, 0, len(b))
+	for ; len(b) >= 2; b = b[2:] {
+		r := rune(order.Uint16(b))
+		switch {
+		case r == 0xfffe: // a reversed byte order mark
+			r = utf8.RuneError
+		case utf16.IsSurrogate(r):
+			var low rune
+			if r < 0xdc00 && len(b) >= 4 {
+				b = b[2:]
+				low = rune(order.Uint16(b))
+			}
+			r = utf16.DecodeRune(r, low)
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	if len(b) > 0 {
+		out = utf8.AppendRune(out, utf8.RuneError)
+	}
+	return unsafe.String(unsafe.SliceData(out), len(out))
 }

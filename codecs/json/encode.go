@@ -2,6 +2,7 @@ package json
 
 import (
 	"encoding/base64"
+	"errors"
 	"math"
 	"strconv"
 	"time"
@@ -293,7 +294,10 @@ func (e *encoder) appendDecimal(b []byte, schema *data.Schema, v any) ([]byte, e
 		return d.Append(b), nil
 	}
 	raw, err := data.DecimalFromLogical(schema, d)
-	if err != nil {
+	switch {
+	case errors.Is(err, errs.IllegalArgument): // a schema without parameters, which Java fails on too
+		return b, errs.Data.Wrap(err, "Invalid Decimal schema")
+	case err != nil:
 		return b, err
 	}
 	return appendBase64(b, raw), nil

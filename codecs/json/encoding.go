@@ -3,8 +3,9 @@ package json
 import (
 	"encoding/binary"
 	"errors"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/troupe-connect/troupe/codecs"
 )
 
 // toUTF8 is the text in UTF-8 without a byte order mark. Like Jackson it knows the encoding by
@@ -50,16 +51,7 @@ func utf16Text(b []byte, first, second byte) ([]byte, error) {
 	return b, nil
 }
 
-func fromUTF16(b []byte, order binary.ByteOrder) []byte {
-	units := make([]uint16, 0, len(b)/2+1)
-	for ; len(b) >= 2; b = b[2:] {
-		units = append(units, order.Uint16(b))
-	}
-	if len(b) == 1 {
-		units = append(units, utf8.RuneError)
-	}
-	return []byte(string(utf16.Decode(units)))
-}
+func fromUTF16(b []byte, order binary.ByteOrder) []byte { return []byte(codecs.UTF16Text(b, order)) }
 
 func fromUTF32(b []byte, order binary.ByteOrder) ([]byte, error) {
 	out := make([]byte, 0, len(b)/4)
@@ -70,8 +62,5 @@ func fromUTF32(b []byte, order binary.ByteOrder) ([]byte, error) {
 		}
 		out = appendUnit(out, rune(r))
 	}
-	if len(b) > 0 {
-		return nil, errors.New("UTF-32 text ends within a character")
-	}
-	return out, nil
+	return out, nil // part of a character at the end is ignored, as Jackson reads no further than it must
 }

@@ -2,15 +2,13 @@ package json
 
 import (
 	"bytes"
-	"math"
 	"strconv"
 
 	"github.com/troupe-connect/troupe/connectors/data"
 )
 
 // decimalScale is the scale of the BigDecimal that Java makes of a number with an exponent,
-// false where Java refuses it: the scale is an int32 and the exponent has, without leading
-// zeros, at most ten digits.
+// false where Java refuses it: exponent and scale are both int32.
 func decimalScale(b []byte) (int32, bool) {
 	e := bytes.IndexByte(b, 'e')
 	if e < 0 {
@@ -37,7 +35,7 @@ func decimalScale(b []byte) (int32, bool) {
 		x = -x
 	}
 	scale := int64(fraction) - x
-	return int32(scale), scale >= math.MinInt32 && scale <= math.MaxInt32
+	return int32(scale), x == int64(int32(x)) && scale == int64(int32(scale))
 }
 
 // digits64 is the low 64 bits of a run of digits, as BigInteger.longValue gives them.

@@ -293,8 +293,8 @@ func (s *scanner) str(maxLen int) error {
 		}
 		switch c := s.src[s.pos]; {
 		case c == '"':
-			if s.pos-start > maxLen {
-				return fmt.Errorf("a string before byte %d is longer than %d bytes", s.pos, maxLen)
+			if s.pos-start > maxLen && valueLen(s.src[start:s.pos], maxLen == maxNameLen) > maxLen {
+				return fmt.Errorf("a string before byte %d is longer than %d", s.pos, maxLen)
 			}
 			if !ascii && !utf8.Valid(s.src[start:s.pos]) {
 				if at := badUTF8(s.src[start:s.pos]); at >= 0 {

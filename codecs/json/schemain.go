@@ -101,7 +101,12 @@ func (d *decoder) mapSchema(i uint32) (*data.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return data.MapOf(key, value), nil
+	b := data.MapOf(key, value)
+	if key == nil || value == nil {
+		_, err := b.Build()
+		return nil, err
+	}
+	return b, nil
 }
 
 func (d *decoder) structSchema(i uint32) (*data.Builder, error) {
@@ -119,7 +124,12 @@ func (d *decoder) structSchema(i uint32) (*data.Builder, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.Field(d.ownStr(name), field)
+		fieldName := d.ownStr(name)
+		bad := fieldName == "" || b.HasField(fieldName)
+		if b.Field(fieldName, field); bad {
+			_, err := b.Build() // Java looks no further
+			return nil, err
+		}
 	}
 	return b, nil
 }
@@ -148,6 +158,11 @@ func (d *decoder) withDefault(b *data.Builder, i uint32) (*data.Schema, error) {
 	def, err := d.value(plain, i)
 	if err != nil {
 		return nil, err
+	}
+	if _, ok := def.(*data.Struct); ok {
+		// Java compares the struct's schema with the builder of the schema, which are never equal.
+		cause := errs.Data.New("Struct schemas do not match.")
+		return nil, errs.SchemaBuilder.Wrap(cause, "Invalid default value")
 	}
 	return b.Default(owned(def)).Build()
 }

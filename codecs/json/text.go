@@ -1,7 +1,6 @@
 package json
 
 import (
-	"unicode"
 	"unicode/utf8"
 	"unsafe"
 )
@@ -17,18 +16,30 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// wordGoesOn reports whether text behind true, false or null makes it another word. The rule is
-// Java's Character.isJavaIdentifierPart, as Jackson applies it.
+// wordGoesOn reports whether text behind true, false or null makes it another word: letters,
+// digits and anything outside ASCII, as with Jackson.
 func wordGoesOn(b []byte) bool {
 	c := b[0]
-	if c < '0' || c == ']' || c == '}' {
-		return false
+	return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c >= 0x7f
+}
+
+// valueLen is the length of a string's value: in characters of Java, or for a name in bytes.
+func valueLen(b []byte, name bool) int {
+	n := 0
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '\\' && b[i+1] == 'u':
+			n, i = n+1, i+5
+		case c == '\\':
+			n, i = n+1, i+1
+		case name || c&0xc0 != 0x80:
+			n++
+			if !name && c >= 0xf0 {
+				n++
+			}
+		}
 	}
-	if c < 0x80 {
-		return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == 0x7f
-	}
-	r, _ := utf8.DecodeRune(b)
-	return r <= 0x9f || unicode.In(r, unicode.L, unicode.Nl, unicode.Nd, unicode.Sc, unicode.Pc, unicode.Mn, unicode.Mc, unicode.Cf)
+	return n
 }
 
 // badUTF8 finds the first byte that Jackson refuses, -1 if there is none. Jackson looks only at

@@ -138,14 +138,7 @@ func (c utf16Set) decode(b []byte) string {
 			order, b = binary.LittleEndian, b[2:]
 		}
 	}
-	units := make([]uint16, 0, len(b)/2+1)
-	for ; len(b) >= 2; b = b[2:] {
-		units = append(units, order.Uint16(b))
-	}
-	if len(b) > 0 {
-		units = append(units, utf8.RuneError)
-	}
-	return string(utf16.Decode(units))
+	return codecs.UTF16Text(b, order)
 }
 
 // utf32Set is UTF-32, written without a mark. detect: one is read.
