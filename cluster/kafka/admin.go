@@ -2,83 +2,252 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net"
+	"sync"
+	"time"
 
-	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/IBM/sarama"
+	metrics "github.com/rcrowley/go-metrics"
+
+	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
-// Admin asks and changes what a cluster has. Any goroutine may use it. It connects at the first
-// call and again after the connection broke. Errors are classified (see Classify) and name the
-// topic or group.
-type Admin struct{}
+// Admin asks and changes what a cluster has. Any goroutine may use it. It connects at the first call
+// and again after the connection broke; what may pass is tried again until the call's context ends or
+// default.api.timeout.ms (one minute) is over. Errors are classified (see Classify) and name the topic
+// or group.
+type Admin struct {
+	s      *settings
+	config *sarama.Config
+	log    *slog.Logger
+	ctx    context.Context //nolint:containedctx // ends with the client
+	stop   context.CancelFunc
+	calls  sync.WaitGroup
 
-// NewAdmin makes an admin client from Java's properties. A wrong setting is an errs.Config error.
-func NewAdmin(props Props, log *slog.Logger, opts ...Option) (*Admin, error) { panic("todo") }
+	connecting sync.Mutex // held while connections are made; taken before mu
 
-// TopicInfo is what DescribeTopics finds.
-type TopicInfo struct {
-	Name              string
-	Partitions        int
-	ReplicationFactor int // of partition 0
-	Internal          bool
+	mu     sync.Mutex
+	closed bool
+	conn   *saramaConn // nil while not connected
 }
 
-// NewTopic is a topic to be created.
-type NewTopic struct {
-	Name              string
-	Partitions        int // -1: the broker's default
-	ReplicationFactor int // -1: the broker's default
-	Configs           map[string]string
+// saramaConn is one life of the connections: sarama's client goes on using brokers that are gone, so
+// after a failure it is replaced as a whole.
+type saramaConn struct {
+	client sarama.Client
+	admin  sarama.ClusterAdmin
 }
 
-// GroupInfo is the state of a consumer group.
-type GroupInfo struct {
-	State        string // "Dead" if there is none, "Empty", "Stable", …
-	ProtocolType string
-	Members      int
+// nilMetrics turns sarama's meters off, for the whole process as their package has it: they keep
+// goroutines running for ever.
+var nilMetrics = sync.OnceFunc(func() { metrics.UseNilMetrics = true })
+
+// NewAdmin makes an admin client from Java's properties. It doesn't connect yet. A wrong setting is an
+// errs.Config error.
+func NewAdmin(props Props, log *slog.Logger, opts ...Option) (*Admin, error) {
+	nilMetrics()
+	r := newReader(props)
+	s := readSettings(r, opts)
+	if r.err != nil {
+		return nil, r.err
+	}
+	s.warnUnread(r, log)
+	a := &Admin{s: s, log: log}
+	a.ctx, a.stop = context.WithCancel(background)
+	var err error
+	if a.config, err = s.saramaConfig(a.ctx); err != nil {
+		a.stop()
+		return nil, err
+	}
+	return a, nil
 }
 
-// ClusterID is the id of the cluster.
-func (a *Admin) ClusterID(ctx context.Context) (string, error) { panic("todo") }
-
-// DescribeTopics finds topics by name; those that don't exist are missing from the answer. No name means
-// all topics.
-func (a *Admin) DescribeTopics(ctx context.Context, names ...string) (map[string]TopicInfo, error) {
-	panic("todo")
+// saramaConfig is sarama's form of the settings. ctx ends what it starts in the background.
+func (s *settings) saramaConfig(ctx context.Context) (*sarama.Config, error) {
+	c := sarama.NewConfig()
+	c.Version = sarama.V4_1_0_0 // the highest to ask for; each broker's own limit is negotiated
+	c.ClientID = s.clientID
+	if c.ClientID == "" {
+		c.ClientID = "troupe"
+	}
+	c.RackID = s.rack
+	timeout := min(s.requestTimeout, 15*time.Minute)
+	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = s.dialTimeout, timeout, timeout
+	c.Net.Proxy.Enable, c.Net.Proxy.Dialer = true, saramaDialer{ctx, s}
+	c.Admin.Timeout = timeout
+	c.Admin.Retry.Max, c.Admin.Retry.Backoff = 1, max(s.retryBackoff, time.Millisecond)
+	c.Metadata.Retry.Max = 1
+	c.Metadata.Retry.Backoff = max(s.retryBackoff, time.Millisecond)
+	c.Metadata.Timeout = timeout
+	c.Metadata.RefreshFrequency = 0 // asked for when needed
+	c.Metadata.AllowAutoTopicCreation = false
+	if s.sasl != nil {
+		if err := s.sasl.forSarama(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.Validate(); err != nil {
+		return nil, errs.Config.Wrap(err, "settings of admin client %s", s.clientID)
+	}
+	return c, nil
 }
 
-// CreateTopic makes a topic and reports whether it was made: false if it was there already.
-func (a *Admin) CreateTopic(ctx context.Context, topic NewTopic) (bool, error) { panic("todo") }
-
-// DescribeTopicConfigs returns a topic's settings.
-func (a *Admin) DescribeTopicConfigs(ctx context.Context, topic string) (map[string]string, error) {
-	panic("todo")
+// saramaDialer opens sarama's connections the way franz-go's are opened, TLS included.
+type saramaDialer struct {
+	ctx context.Context //nolint:containedctx // sarama's interface has none
+	s   *settings
 }
 
-// ListGroupOffsets returns the offsets that a group has committed.
-func (a *Admin) ListGroupOffsets(ctx context.Context, group string) (Offsets, error) { panic("todo") }
-
-// AlterGroupOffsets sets offsets of a group without members.
-func (a *Admin) AlterGroupOffsets(ctx context.Context, group string, offsets Offsets) error {
-	panic("todo")
+func (d saramaDialer) Dial(network, address string) (net.Conn, error) {
+	return d.s.dial(d.ctx, network, address)
 }
 
-// DeleteGroupOffsets removes offsets of a group without members. Offsets that don't exist are no error.
-func (a *Admin) DeleteGroupOffsets(ctx context.Context, group string, partitions ...data.TopicPartition) error {
-	panic("todo")
+// do runs op with a connection, again while that may help. what and args name the deed in errors.
+func (a *Admin) do(ctx context.Context, op func(*saramaConn) error, what string, args ...any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.s.apiTimeout, errAPITimeout)
+	defer cancel()
+	for tries := 1; ; tries++ {
+		err := a.once(ctx, op)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil || Classify(err) != Retriable {
+			return failed(a.reason(ctx, err), what, args...)
+		}
+		a.log.Debug("admin call is tried again", "client", a.s.clientID, "tries", tries, "error", err)
+		timer := time.NewTimer(a.s.backoff(tries))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return failed(a.reason(ctx, err), what, args...)
+		case <-a.ctx.Done():
+			timer.Stop()
+			return failed(ErrAborted, what, args...)
+		}
+	}
 }
 
-// DeleteGroup removes a group without members. One that doesn't exist is no error.
-func (a *Admin) DeleteGroup(ctx context.Context, group string) error { panic("todo") }
+var errAPITimeout = errors.New("default.api.timeout.ms is over")
 
-// DescribeGroup returns a group's state.
-func (a *Admin) DescribeGroup(ctx context.Context, group string) (GroupInfo, error) { panic("todo") }
+// reason is the error to show: what failed last says more than that time is over.
+func (a *Admin) reason(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case cause == nil, errors.Is(err, cause), errors.Is(err, ctx.Err()):
+		return err
+	case errors.Is(cause, context.Canceled):
+		return cause
+	default:
+		return errors.Join(context.DeadlineExceeded, err)
+	}
+}
 
-// DeleteRecords removes records before the offsets.
-func (a *Admin) DeleteRecords(ctx context.Context, before Offsets) error { panic("todo") }
+// once runs op in a goroutine, since sarama's calls know no context: when ctx ends it is left behind
+// to end by its own time-outs, or with Close.
+func (a *Admin) once(ctx context.Context, op func(*saramaConn) error) error {
+	a.mu.Lock()
+	if a.closed {
+		a.mu.Unlock()
+		return ErrAborted
+	}
+	a.calls.Add(1)
+	a.mu.Unlock()
+	answer := make(chan error, 1)
+	go func() {
+		defer a.calls.Done()
+		conn, err := a.connect()
+		if err == nil {
+			err = op(conn)
+		}
+		if err != nil && conn != nil && isBroken(err) {
+			a.drop(conn)
+		}
+		answer <- err
+	}()
+	select {
+	case err := <-answer:
+		return a.whileClosing(err)
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-a.ctx.Done():
+		return ErrAborted
+	}
+}
 
-// EndOffsets returns the offsets behind the last record of each partition of the topics.
-func (a *Admin) EndOffsets(ctx context.Context, topics ...string) (Offsets, error) { panic("todo") }
+// whileClosing makes a connection that Close or a failure beside it took away retriable.
+func (a *Admin) whileClosing(err error) error {
+	if err == nil || !errors.Is(err, sarama.ErrClosedClient) || a.ctx.Err() != nil {
+		return err
+	}
+	return &Error{Op: "connection", Class: Retriable, Java: javaPackage + "DisconnectException", Err: err}
+}
 
-// Close ends the connections.
-func (a *Admin) Close() error { panic("todo") }
+// isBroken reports whether the connections had better be made anew.
+func isBroken(err error) bool {
+	_, coded := codeOf(err)
+	return !coded && Classify(err) == Retriable
+}
+
+// connect returns the connections, made anew if need be. a.mu isn't held while they are made.
+func (a *Admin) connect() (*saramaConn, error) {
+	a.connecting.Lock()
+	defer a.connecting.Unlock()
+	a.mu.Lock()
+	conn, closed := a.conn, a.closed
+	a.mu.Unlock()
+	switch {
+	case conn != nil:
+		return conn, nil
+	case closed:
+		return nil, ErrAborted
+	}
+	client, err := sarama.NewClient(a.s.servers, a.config)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := sarama.NewClusterAdminFromClient(client)
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	conn = &saramaConn{client: client, admin: admin}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		conn.close(a.log)
+		return nil, ErrAborted
+	}
+	a.conn = conn
+	return conn, nil
+}
+
+func (a *Admin) drop(conn *saramaConn) {
+	a.mu.Lock()
+	if a.conn != conn {
+		a.mu.Unlock()
+		return
+	}
+	a.conn = nil
+	a.mu.Unlock()
+	conn.close(a.log)
+}
+
+func (c *saramaConn) close(log *slog.Logger) {
+	if err := c.client.Close(); err != nil && !errors.Is(err, sarama.ErrClosedClient) {
+		log.Debug("close admin connections", "error", err)
+	}
+}
+
+// Close ends the connections; calls under way fail.
+func (a *Admin) Close() error {
+	a.stop()
+	a.mu.Lock()
+	conn := a.conn
+	a.closed, a.conn = true, nil
+	a.mu.Unlock()
+	if conn != nil {
+		conn.close(a.log)
+	}
+	return nil
+}

@@ -182,9 +182,8 @@ func (p resetPolicy) start() kgo.Offset {
 		return kgo.NewOffset().AtEnd()
 	case "none":
 		return kgo.NewOffset().AtCommitted()
-	case "by_duration":
-		return kgo.NewOffset().AfterMilli(p.milli())
 	}
+	// by_duration is looked up when partitions are assigned; the start is what is left if that fails.
 	return kgo.NewOffset().AtStart()
 }
 
