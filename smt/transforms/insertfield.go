@@ -88,10 +88,18 @@ func parseInsertion(spec string) insertion {
 	return insertion{spec, true}
 }
 
-func (t *insertField) Apply(r *data.Record) (*data.Record, error) { return r, t.apply(r, nil) }
+func (t *insertField) Apply(r *data.Record) (*data.Record, error) {
+	if err := t.apply(r, nil); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
 
 // ApplySink implements smt.SinkTransform: only sink records have an offset.
-func (t *insertField) ApplySink(r *data.SinkRecord) (bool, error) { return true, t.apply(&r.Record, r) }
+func (t *insertField) ApplySink(r *data.SinkRecord) (bool, error) {
+	err := t.apply(&r.Record, r)
+	return err == nil, err
+}
 
 func (t *insertField) apply(r *data.Record, sink *data.SinkRecord) error {
 	schema, value := t.side.Get(r)

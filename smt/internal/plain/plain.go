@@ -2,7 +2,6 @@
 package plain
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"math"
@@ -28,26 +27,41 @@ type Member struct {
 }
 
 // MarshalJSON prints the members in order.
-func (o Object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, m := range o {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		for j, v := range [2]any{m.Name, m.Value} {
-			if j == 1 {
-				b.WriteByte(':')
+func (o Object) MarshalJSON() ([]byte, error) { return appendJSON(nil, o) }
+
+// appendJSON goes down through objects and lists itself: encoding/json would check the text of an
+// object once for every object around it.
+func appendJSON(b []byte, v any) ([]byte, error) {
+	var err error
+	switch v := v.(type) {
+	case Object:
+		b = append(b, '{')
+		for i, m := range v {
+			if i > 0 {
+				b = append(b, ',')
 			}
-			enc, err := json.Marshal(v)
-			if err != nil {
+			if b, err = appendJSON(b, m.Name); err != nil {
 				return nil, err
 			}
-			b.Write(enc)
+			if b, err = appendJSON(append(b, ':'), m.Value); err != nil {
+				return nil, err
+			}
 		}
+		return append(b, '}'), nil
+	case []any:
+		b = append(b, '[')
+		for i, x := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendJSON(b, x); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	enc, err := json.Marshal(v)
+	return append(b, enc...), err
 }
 
 // Get is the value of the member of that name, nil if there is none.
