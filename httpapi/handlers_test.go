@@ -218,12 +218,18 @@ func TestHealth(t *testing.T) {
 			`{"status":"starting","message":"Worker is still starting up. The worker is currently joining, which began at 2026-11-22T17:00:00.000Z"}`)
 		step(func(context.Context) error { return &leader.StatusError{Status: 503, Message: "x"} }, 503,
 			`{"status":"starting","message":"Worker is still starting up. 503: x"}`)
+		step(func(context.Context) error { return startingError{} }, 503, `{"status":"starting","message":"Worker is still starting up."}`)
 		step(nil, 200, `{"status":"healthy","message":"Worker has completed startup and is ready to handle requests."}`)
 		const unhealthy = `{"status":"unhealthy","message":"Worker was unable to handle this request and may be unable to handle other requests.`
 		step(stuck, 500, unhealthy+`"}`)
 		step(func(context.Context) error { return errors.New("the herder ended") }, 500, unhealthy+` the herder ended"}`)
 	})
 }
+
+type startingError struct{}
+
+func (startingError) Error() string   { return "Worker is still starting up." }
+func (startingError) StatusCode() int { return 503 }
 
 func TestPanicIs500(t *testing.T) {
 	var out bytes.Buffer

@@ -77,7 +77,7 @@ func (s *Server) setLogger(ctx context.Context, c *call) (answer, error) {
 	if text == nil {
 		return answer{}, errs.BadRequest.New("Desired 'level' parameter was not specified in request.")
 	}
-	if strings.TrimSpace(*text) == "" {
+	if *text == "" {
 		return answer{}, unreadable("Illegal null or empty Level name.")
 	}
 	level, err := logging.ParseLevel(*text)

@@ -35,6 +35,10 @@ func (s *Server) health(ctx context.Context, _ *call) (answer, error) {
 	if detail == "" && !timedOut {
 		detail = errs.Message(err)
 	}
+	const stillStarting = "Worker is still starting up."
+	if detail == stillStarting {
+		detail = "" // a herder may say it in the same words
+	}
 	if detail != "" {
 		detail = " " + detail
 	}
@@ -42,7 +46,7 @@ func (s *Server) health(ctx context.Context, _ *call) (answer, error) {
 	starting := errors.As(err, &known) && known.StatusCode() == http.StatusServiceUnavailable
 	if starting || timedOut && !s.started.Load() {
 		return answer{status: http.StatusServiceUnavailable, body: entity.WorkerStatus{
-			Status: "starting", Message: "Worker is still starting up." + detail,
+			Status: "starting", Message: stillStarting + detail,
 		}}, nil
 	}
 	return answer{status: http.StatusInternalServerError, body: entity.WorkerStatus{

@@ -5,9 +5,11 @@ package entity
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 
 	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
@@ -194,22 +196,15 @@ func plainNumbers(m map[string]any) map[string]any {
 	return out
 }
 
-// javaDouble writes a finite number as Double.toString does in the range where it uses no
-// exponent; NaN and the infinities, which JSON has not, become text.
+// javaDouble writes a number as Double.toString does; NaN and the infinities, which JSON has
+// not, become text.
 func javaDouble(f float64) string {
-	if f != f || f > maxDouble || f < -maxDouble {
-		return strconv.Quote(strconv.FormatFloat(f, 'g', -1, 64))
+	text := *config.Text(f, config.Double)
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return strconv.Quote(text)
 	}
-	text := strconv.FormatFloat(f, 'f', -1, 64)
-	for i := range len(text) {
-		if text[i] == '.' {
-			return text
-		}
-	}
-	return text + ".0"
+	return text
 }
-
-const maxDouble = 1.7976931348623157e308
 
 func typeOf(k plugin.Kind) string {
 	if k == "" {
