@@ -1,0 +1,159 @@
+package servicetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Build builds the troupe binary into a folder of the test and returns its path.
+func Build(tb testing.TB, flags ...string) string {
+	tb.Helper()
+	bin := filepath.Join(tb.TempDir(), "troupe")
+	ctx, cancel := context.WithTimeout(tb.Context(), startLimit)
+	defer cancel()
+	args := append(append([]string{"build"}, flags...), "-o", bin, "./cmd/troupe")
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = Root(tb)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("building troupe: %v\n%s", err, out)
+	}
+	return bin
+}
+
+// Worker is a troupe process.
+type Worker struct {
+	REST
+	Log string // the file that has its output, of all its runs
+
+	dir  string
+	args []string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the process has ended and err is set
+	err  error
+}
+
+// NewWorker prepares a standalone worker: lines are its properties, without listeners; connectors
+// are property files. It does not start it. It is killed, if it still runs, with the test.
+func NewWorker(tb testing.TB, bin string, lines []string, connectors ...string) *Worker {
+	tb.Helper()
+	dir := tb.TempDir()
+	addr := local(FreePorts(tb, 1))
+	props := filepath.Join(dir, "worker.properties")
+	text := strings.Join(append(lines, "listeners=http://"+addr), "\n") + "\n"
+	if err := os.WriteFile(props, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	w := &Worker{
+		REST: REST{URL: "http://" + addr},
+		Log:  filepath.Join(dir, "troupe.log"),
+		dir:  dir,
+		args: append([]string{bin, "standalone", props}, connectors...),
+	}
+	tb.Cleanup(func() {
+		w.Kill(tb)
+		if tb.Failed() {
+			tb.Logf("the end of the worker's log:\n%s", tail(w.Log, 60))
+		}
+	})
+	return w
+}
+
+// Start starts the process and waits until the REST interface answers.
+func (w *Worker) Start(tb testing.TB) {
+	tb.Helper()
+	w.Launch(tb)
+	Until(tb, time.Minute, "the worker's start", func() error {
+		if err := w.Ended(); err != nil {
+			tb.Fatalf("the worker ended: %v\n%s", err, tail(w.Log, 40))
+		}
+		status, body, err := w.Do(tb.Context(), http.MethodGet, "/connectors", nil)
+		if err == nil && status != http.StatusOK {
+			return fmt.Errorf("%d %s", status, body)
+		}
+		return err
+	})
+}
+
+// Launch starts the process and waits for nothing.
+func (w *Worker) Launch(tb testing.TB) {
+	tb.Helper()
+	log, err := os.OpenFile(w.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer log.Close()
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), w.args[0], w.args[1:]...)
+	cmd.Dir = w.dir
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	done := make(chan struct{})
+	w.cmd, w.done = cmd, done
+	go func() { // ends with the process, which Kill or Stop ends
+		w.err = cmd.Wait()
+		close(done)
+	}()
+}
+
+// errExited stands for a process that ended with code 0.
+var errExited = errors.New("exit status 0")
+
+// Ended says how the process ended, or is nil while it runs.
+func (w *Worker) Ended() error {
+	select {
+	case <-w.done:
+		if w.err == nil {
+			return errExited
+		}
+		return w.err
+	default:
+		return nil
+	}
+}
+
+// Kill ends the process at once, as kill -9 does, and waits for its end.
+func (w *Worker) Kill(tb testing.TB) {
+	tb.Helper()
+	w.end(tb, syscall.SIGKILL, 10*time.Second)
+}
+
+// Stop ends the process in order and fails the test unless its exit code is 0.
+func (w *Worker) Stop(tb testing.TB) {
+	tb.Helper()
+	w.end(tb, syscall.SIGTERM, 90*time.Second)
+	if w.err != nil {
+		tb.Errorf("the worker's end: %v\n%s", w.err, tail(w.Log, 20))
+	}
+}
+
+// PID is the process's id while it runs.
+func (w *Worker) PID() int { return w.cmd.Process.Pid }
+
+func (w *Worker) end(tb testing.TB, signal syscall.Signal, limit time.Duration) {
+	tb.Helper()
+	if w.cmd == nil {
+		return
+	}
+	if err := w.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		tb.Errorf("signal %s: %v", signal, err)
+	}
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	select {
+	case <-w.done:
+	case <-late.C:
+		tb.Errorf("the worker did not end within %s of %s", limit, signal)
+		_ = w.cmd.Process.Kill()
+		<-w.done
+	}
+}
