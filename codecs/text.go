@@ -89,10 +89,7 @@ func UTF16Text(b []byte, order binary.ByteOrder) string {
 	out := make([]byte, 0, len(b))
 	for ; len(b) >= 2; b = b[2:] {
 		r := rune(order.Uint16(b))
-		switch {
-		case r == 0xfffe: // a reversed byte order mark
-			r = utf8.RuneError
-		case utf16.IsSurrogate(r):
+		if utf16.IsSurrogate(r) {
 			var low rune
 			if r < 0xdc00 && len(b) >= 4 {
 				b = b[2:]

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/ianaindex"
 
 	"github.com/troupe-connect/troupe/codecs"
@@ -39,7 +40,7 @@ func lookupCharset(name string) (charset, bool) {
 	case "X-UTF-16LE-BOM", "UNICODELITTLE":
 		return utf16Set{order: binary.LittleEndian, mark: true, detect: true}, true
 	case "UTF-32", "UTF32", "UTF_32":
-		return utf32Set{order: binary.BigEndian, detect: true}, true
+		return utf32Set{order: binary.BigEndian, either: true}, true
 	case "UTF-32BE", "UTF_32BE", "X-UTF-32BE":
 		return utf32Set{order: binary.BigEndian}, true
 	case "UTF-32LE", "UTF_32LE", "X-UTF-32LE":
@@ -49,27 +50,82 @@ func lookupCharset(name string) (charset, bool) {
 	}
 }
 
-// registered finds the rest, national character sets, by their IANA names and by Java's own.
+// registered finds the rest, national character sets, by their IANA names and by Java's own. The
+// tables are those of golang.org/x/text: browsers' ones for East Asian sets, where a few
+// characters differ from Java's.
 func registered(name string) (charset, bool) {
 	switch {
 	case strings.HasPrefix(name, "CP125") && len(name) == 6:
-		name = "windows-" + name[2:]
-	case strings.HasPrefix(name, "ISO8859_"):
+		name = "WINDOWS-" + name[2:]
+	case strings.HasPrefix(name, "CP") && len(name) == 5:
+		name = "IBM" + name[2:]
+	case strings.HasPrefix(name, "ISO8859_"), strings.HasPrefix(name, "ISO8859-"):
 		name = "ISO-8859-" + name[len("ISO8859_"):]
-	case strings.HasPrefix(name, "ISO8859-"):
-		name = "ISO-8859-" + name[len("ISO8859-"):]
-	case name == "SJIS":
-		name = "Shift_JIS"
-	case name == "MS932", name == "WINDOWS-932":
-		name = "Windows-31J"
+	case name == "SJIS", name == "MS932", name == "WINDOWS-932", name == "WINDOWS-31J", name == "CSWINDOWS31J":
+		name = "SHIFT_JIS"
+	case name == "GB2312", name == "EUC_CN", name == "EUC-CN":
+		name = "GBK"
+	case name == "MACROMAN", name == "X-MACROMAN":
+		name = "MACINTOSH"
+	case name == "TIS-620", name == "TIS620":
+		name = "WINDOWS-874"
 	case name == "EUC_JP", name == "EUC_KR", name == "KOI8_R", name == "KOI8_U":
 		name = strings.ReplaceAll(name, "_", "-")
 	}
 	enc, err := ianaindex.IANA.Encoding(name)
 	if err != nil || enc == nil {
-		return nil, false
+		if enc, err = ianaindex.MIME.Encoding(name); err != nil || enc == nil {
+			return nil, false
+		}
+	}
+	if cm, ok := enc.(*charmap.Charmap); ok {
+		return table{cm, strings.HasPrefix(name, "ISO-8859-")}, true
 	}
 	return national{enc}, true
+}
+
+// whole is s with U+FFFD for each part that isn't UTF-8, as Java has one character for it.
+func whole(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return codecs.Text([]byte(s))
+}
+
+// table is a set of one byte per character. controls: the bytes from 0x80 to 0x9f, where the
+// table has nothing, are the control characters of those numbers.
+type table struct {
+	chars    *charmap.Charmap
+	controls bool
+}
+
+func (c table) encode(s string) []byte {
+	out := make([]byte, 0, len(s))
+	for _, r := range whole(s) {
+		x, ok := c.chars.EncodeRune(r)
+		switch {
+		case ok:
+		case c.controls && r >= 0x80 && r <= 0x9f:
+			x = byte(r)
+		default:
+			x = '?'
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func (c table) decode(b []byte) string {
+	var out strings.Builder
+	out.Grow(len(b))
+	for _, x := range b {
+		r := c.chars.DecodeByte(x)
+		if r == utf8.RuneError && c.controls && x >= 0x80 && x <= 0x9f {
+			r = rune(x)
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
 }
 
 type utf8Set struct{}
@@ -82,7 +138,7 @@ type singleByte struct{ max rune }
 
 func (c singleByte) encode(s string) []byte {
 	out := make([]byte, 0, len(s))
-	for _, r := range string(codecs.Bytes(s)) {
+	for _, r := range whole(s) {
 		if r > c.max {
 			r = '?'
 		}
@@ -122,7 +178,7 @@ func (c utf16Set) encode(s string) []byte {
 	if c.mark && s != "" {
 		out = c.order.AppendUint16(out, byteOrderMark)
 	}
-	for _, u := range utf16.Encode([]rune(s)) {
+	for _, u := range utf16.Encode([]rune(whole(s))) {
 		out = c.order.AppendUint16(out, u)
 	}
 	return out
@@ -141,15 +197,16 @@ func (c utf16Set) decode(b []byte) string {
 	return codecs.UTF16Text(b, order)
 }
 
-// utf32Set is UTF-32, written without a mark. detect: one is read.
+// utf32Set is UTF-32, written without a byte order mark; one of its own order is passed over.
+// either: one of the other order is heeded too.
 type utf32Set struct {
 	order  byteOrder
-	detect bool
+	either bool
 }
 
 func (c utf32Set) encode(s string) []byte {
 	out := make([]byte, 0, 4*len(s))
-	for _, r := range s {
+	for _, r := range whole(s) {
 		out = c.order.AppendUint32(out, uint32(r))
 	}
 	return out
@@ -157,11 +214,11 @@ func (c utf32Set) encode(s string) []byte {
 
 func (c utf32Set) decode(b []byte) string {
 	order := binary.ByteOrder(c.order)
-	if c.detect && len(b) >= 4 {
-		switch binary.BigEndian.Uint32(b) {
-		case byteOrderMark:
+	if len(b) >= 4 {
+		switch {
+		case order.Uint32(b) == byteOrderMark:
 			b = b[4:]
-		case 0xfffe0000:
+		case c.either && binary.LittleEndian.Uint32(b) == byteOrderMark:
 			order, b = binary.LittleEndian, b[4:]
 		}
 	}
@@ -189,7 +246,7 @@ func (c national) encode(s string) []byte {
 		return out
 	}
 	out := make([]byte, 0, len(s))
-	for _, r := range s { // some character isn't in the set: write one at a time
+	for _, r := range whole(s) { // some character isn't in the set: write one at a time
 		b, err := e.Bytes(utf8.AppendRune(nil, r))
 		if err != nil {
 			b = []byte{'?'}
