@@ -159,9 +159,9 @@ func (optionalAtLeastZero) Validate(name string, value any) error {
 
 func (optionalAtLeastZero) String() string { return config.AtLeast(0).String() }
 
-// WithTopicGroups adds the keys of topic.creation groups to those of a source, as the worker
+// withTopicGroups adds the keys of topic.creation groups to those of a source, as the worker
 // does when it starts one. partitions and replicas are what the group default says.
-func WithTopicGroups(d *config.Def, groups []string, partitions, replicas int) (*config.Def, error) {
+func withTopicGroups(d *config.Def, groups []string, partitions, replicas int) (*config.Def, error) {
 	d, err := d.Embed(topicCreation+defaultGroup+".", defaultGroup, 0, defaultGroupDef())
 	for _, group := range groups {
 		if err != nil {

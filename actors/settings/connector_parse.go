@@ -193,7 +193,7 @@ func (c *Connector) source(w *Worker, def *config.Def, props map[string]string) 
 // topicGroups reads topic.creation.*: the groups listed, then the default.
 func topicGroups(def *config.Def, listed []string, props map[string]string) ([]TopicGroup, error) {
 	names := slices.DeleteFunc(slices.Clone(listed), func(g string) bool { return g == defaultGroup })
-	first, err := WithTopicGroups(def, nil, -1, -1)
+	first, err := withTopicGroups(def, nil, -1, -1)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +207,10 @@ func topicGroups(def *config.Def, listed []string, props map[string]string) ([]T
 		ReplicationFactor: v.Int(topicCreation + "default.replication.factor"),
 		Config:            topicConfig(props, defaultGroup),
 	}
-	all, err := WithTopicGroups(def, names, fallback.Partitions, fallback.ReplicationFactor)
+	if err := checkPatterns(names, props); err != nil {
+		return nil, err
+	}
+	all, err := withTopicGroups(def, names, fallback.Partitions, fallback.ReplicationFactor)
 	if err != nil {
 		return nil, err
 	}
@@ -227,6 +230,24 @@ func topicGroups(def *config.Def, listed []string, props map[string]string) ([]T
 		})
 	}
 	return append(groups, fallback), nil
+}
+
+// checkPatterns checks the patterns of groups under the names of their keys; the validator, which is
+// as Java's, would say include or exclude only.
+func checkPatterns(groups []string, props map[string]string) error {
+	for _, group := range groups {
+		for _, what := range []string{"include", "exclude"} {
+			key := topicCreation + group + "." + what
+			list, err := config.ParseType(key, props[key], config.List)
+			if err == nil {
+				err = patterns{}.Validate(key, list)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // topicConfig are the settings of a group that go to the topics themselves.

@@ -244,7 +244,7 @@ func (l *loading) topic(kind string, partitions int) Topic {
 var passedOn = []string{
 	"producer.", "consumer.", "admin.", "key.converter.", "value.converter.", "header.converter.",
 	"config.providers.", "offset.storage.", "config.storage.", "status.storage.", "listeners.https.",
-	"admin.listeners.https.", "metrics.context.", "ssl.", "sasl.", "security.", "metric.reporters.", "metrics.",
+	"admin.listeners.https.", "metrics.context.",
 }
 
 // warnOfKeys warns of keys that were removed, and of those that nobody knows.

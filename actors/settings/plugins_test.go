@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/troupe-connect/troupe/codecs"
 	codecjson "github.com/troupe-connect/troupe/codecs/json"
 	"github.com/troupe-connect/troupe/codecs/primitive"
 	"github.com/troupe-connect/troupe/codecs/simpleheader"
@@ -17,25 +16,11 @@ import (
 	"github.com/troupe-connect/troupe/smt/transforms"
 )
 
-// converter is a codecs.Plugin in all the kinds it is.
-type converter struct{ codecs.Plugin }
-
-func (c converter) Kinds() []plugin.Kind {
-	var kinds []plugin.Kind
-	if c.New != nil {
-		kinds = append(kinds, plugin.Converter)
-	}
-	if c.NewHeader != nil {
-		kinds = append(kinds, plugin.HeaderConverter)
-	}
-	return kinds
-}
-
 // builtins are the plugins that a worker has.
 func builtins() []plugin.Plugin {
-	all := []plugin.Plugin{converter{codecjson.Plugin()}, converter{simpleheader.Plugin()}}
+	all := []plugin.Plugin{codecjson.Plugin(), simpleheader.Plugin()}
 	for _, p := range primitive.Plugins() {
-		all = append(all, converter{p})
+		all = append(all, p)
 	}
 	for _, p := range transforms.Plugins() {
 		all = append(all, p)
