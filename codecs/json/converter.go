@@ -165,9 +165,9 @@ func (c *converter) ToConnect(_ string, payload []byte) (data.SchemaAndValue, er
 	if err != nil {
 		return data.SchemaAndValue{}, errs.Data.Wrap(err, readFailed)
 	}
-	c.dec.misfit, c.dec.members = false, c.dec.members[:0]
+	c.dec.misfit, c.dec.members, c.dec.nth = false, c.dec.members[:0], 0
 	if c.wrapped {
-		if sv, ok, err := c.known(src); ok || err != nil {
+		if sv, ok, err := c.startsKnown(src); ok || err != nil {
 			return sv, err
 		}
 	}
@@ -182,9 +182,9 @@ func (c *converter) ToConnect(_ string, payload []byte) (data.SchemaAndValue, er
 	return data.SchemaAndValue{Value: v}, err
 }
 
-// known reads a payload that starts like one before it: only the value is left to be read. ok
+// startsKnown reads a payload that starts like one before it: only the value is left to be read. ok
 // is false for any other, also for one that is not as expected further on.
-func (c *converter) known(src []byte) (sv data.SchemaAndValue, ok bool, err error) {
+func (c *converter) startsKnown(src []byte) (sv data.SchemaAndValue, ok bool, err error) {
 	for i := range c.starts {
 		s := c.starts[i]
 		if !bytes.HasPrefix(src, s.text) {

@@ -18,6 +18,8 @@ type decoder struct {
 
 	members []uint32       // scratch: places of members, used as a stack
 	scratch []byte         // scratch: text of one number
+	order   [64]any        // names in the order of the last record
+	nth     int            // the next of them
 	keys    map[string]any // names of members seen, as values: each is made once
 }
 
@@ -40,12 +42,29 @@ func (d *decoder) is(n *node, name string) bool {
 	return d.str(n) == name
 }
 
-// key is the name of a member as a map's key.
+// key is the name of a member as a map's key. Records mostly have the same names in the same
+// order, so the one that stood here in the last record is tried first.
 func (d *decoder) key(n *node) any {
 	b := d.src[n.start:n.end]
 	if n.flag || len(b) > 64 {
 		return d.str(n)
 	}
+	at := d.nth
+	if at < len(d.order) {
+		d.nth++
+		if name, ok := d.order[at].(string); ok && name == string(b) {
+			return d.order[at]
+		}
+	}
+	k := d.known(b)
+	if at < len(d.order) {
+		d.order[at] = k
+	}
+	return k
+}
+
+// known is the name b as it was made before, or made now.
+func (d *decoder) known(b []byte) any {
 	if k, ok := d.keys[string(b)]; ok {
 		return k
 	}

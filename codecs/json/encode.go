@@ -2,6 +2,7 @@ package json
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"math"
 	"strconv"
@@ -107,7 +108,7 @@ func (e *encoder) appendLarge(b []byte, p *plan, v any, depth int) ([]byte, erro
 			return e.appendMap(b, p, m, depth)
 		}
 	case opDecimal:
-		return e.appendDecimal(b, p.schema, v)
+		return e.appendDecimal(b, p, v)
 	case opDate, opTime, opTimestamp:
 		return appendTime(b, p, v)
 	}
@@ -285,7 +286,7 @@ func (e *encoder) appendPairs(b []byte, key, elem *plan, m *data.Map, depth int)
 	return append(b, ']'), nil
 }
 
-func (e *encoder) appendDecimal(b []byte, schema *data.Schema, v any) ([]byte, error) {
+func (e *encoder) appendDecimal(b []byte, p *plan, v any) ([]byte, error) {
 	d, ok := v.(data.Decimal)
 	if !ok {
 		return b, errs.Data.New("Invalid type for Decimal, expected BigDecimal but was class %s", data.JavaClass(v))
@@ -293,7 +294,11 @@ func (e *encoder) appendDecimal(b []byte, schema *data.Schema, v any) ([]byte, e
 	if e.numeric {
 		return d.Append(b), nil
 	}
-	raw, err := data.DecimalFromLogical(schema, d)
+	if p.scaled && d.Scale == p.scale && d.Unscaled != nil && d.Unscaled.IsInt64() {
+		var buf [8]byte
+		return appendBase64(b, twosComplement(&buf, d.Unscaled.Int64())), nil
+	}
+	raw, err := data.DecimalFromLogical(p.schema, d)
 	switch {
 	case errors.Is(err, errs.IllegalArgument): // a schema without parameters, which Java fails on too
 		return b, errs.Data.Wrap(err, "Invalid Decimal schema")
@@ -301,6 +306,16 @@ func (e *encoder) appendDecimal(b []byte, schema *data.Schema, v any) ([]byte, e
 		return b, err
 	}
 	return appendBase64(b, raw), nil
+}
+
+// twosComplement is n in as few bytes as it takes, the most significant first.
+func twosComplement(buf *[8]byte, n int64) []byte {
+	binary.BigEndian.PutUint64(buf[:], uint64(n))
+	i := 0
+	for i < 7 && (buf[i] == 0 && buf[i+1] < 0x80 || buf[i] == 0xff && buf[i+1] >= 0x80) {
+		i++
+	}
+	return buf[i:]
 }
 
 func appendTime(b []byte, p *plan, v any) ([]byte, error) {

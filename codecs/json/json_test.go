@@ -74,6 +74,26 @@ func TestReadsAsJackson(t *testing.T) {
 	}
 }
 
+// Names are kept from record to record, by their place too.
+func TestNames(t *testing.T) {
+	c := newConverter(t, plain)
+	for _, in := range []string{
+		`{"":1}`, `{"a":1,"":2}`, `{"":1,"a":2}`, `{"a":{"":[{"b":1},{"b":2,"a":3}]}}`, `{"\u0061":1,"b":2}`,
+		`{"` + strings.Repeat("long", 30) + `":1}`, "{" + strings.Repeat(`"x":{`, 99) + strings.Repeat("}", 100),
+	} {
+		want := strings.ReplaceAll(in, `\u0061`, "a")
+		for range 2 {
+			sv, err := c.ToConnect("t", []byte(in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := c.FromConnect("t", nil, sv.Value); string(got) != want || err != nil {
+				t.Errorf("%s became %s, %v", in, got, err)
+			}
+		}
+	}
+}
+
 func TestLimits(t *testing.T) {
 	c := newConverter(t, plain)
 	for what, tt := range map[string]struct {

@@ -71,6 +71,8 @@ type plan struct {
 	op        op
 	key, elem *plan
 	fields    []fieldPlan
+	scale     int32 // of a decimal, if scaled
+	scaled    bool
 }
 
 type fieldPlan struct {
@@ -95,6 +97,10 @@ func compile(schema *data.Schema, done map[*data.Schema]*plan) *plan {
 	}
 	p := &plan{schema: schema, op: opOf(schema)}
 	done[schema] = p
+	if p.op == opDecimal {
+		scale, err := data.DecimalScale(schema)
+		p.scale, p.scaled = scale, err == nil
+	}
 	switch schema.Type() {
 	case data.Array:
 		p.elem = compile(schema.ValueSchema(), done)

@@ -54,7 +54,13 @@ type scanner struct {
 	nodes []node
 }
 
+// maxKeptNodes bounds the memory that one huge text leaves behind.
+const maxKeptNodes = 1 << 18
+
 func (s *scanner) reset(src []byte) {
+	if cap(s.nodes) > maxKeptNodes {
+		s.nodes = nil
+	}
 	s.src, s.pos, s.nodes = src, 0, s.nodes[:0]
 }
 
