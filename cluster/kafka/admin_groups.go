@@ -21,16 +21,16 @@ type GroupInfo struct {
 func (a *Admin) ListGroupOffsets(ctx context.Context, group string) (Offsets, error) {
 	var out Offsets
 	err := a.do(ctx, func(c *saramaConn) error {
-		resp, err := c.admin.ListConsumerGroupOffsets(group, nil)
-		if err != nil {
-			return err
-		}
 		out = Offsets{}
-		if resp.Err == sarama.ErrGroupIDNotFound {
+		resp, err := c.admin.ListConsumerGroupOffsets(group, nil)
+		if err == nil && resp.Err != sarama.ErrNoError {
+			err = resp.Err
+		}
+		if errors.Is(err, sarama.ErrGroupIDNotFound) {
 			return nil
 		}
-		if resp.Err != sarama.ErrNoError {
-			return resp.Err
+		if err != nil {
+			return err
 		}
 		for topic, partitions := range resp.Blocks {
 			for n, block := range partitions {

@@ -295,9 +295,11 @@ func TestRebalance(t *testing.T) {
 			b := runMember(t, newConsumer(t, c, "g", props, "t"))
 			kafkatest.Eventually(t, "both have half", func() bool { return owns(a.c) == 3 && owns(b.c) == 3 })
 			const n = 600
+			var batch []*kafka.Record
 			for i := range n {
-				c.Produce(&kafka.Record{Topic: "t", Partition: int32(i % 6), Value: fmt.Append(nil, i)})
+				batch = append(batch, &kafka.Record{Topic: "t", Partition: int32(i % 6), Value: fmt.Append(nil, i)})
 			}
+			c.Produce(batch...)
 			kafkatest.Eventually(t, "records arrive at both", func() bool { return len(a.seen)+len(b.seen) >= n })
 			// The second leaves in good order: the first gets its partitions back, and goes on where
 			// the second's offsets were when it closed.

@@ -68,3 +68,9 @@ func newRegexConsumer(t *testing.T, c *kafkatest.Cluster, group, regex string, m
 	})
 	return con
 }
+
+func contextEnded() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx, cancel
+}

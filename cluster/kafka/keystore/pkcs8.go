@@ -74,7 +74,7 @@ type pbkdf2Params struct {
 }
 
 // maxIterations bounds the work that a file can ask for.
-const maxIterations = 10_000_000
+const maxIterations = 2_000_000
 
 // decryptPKCS8 opens an encrypted PKCS#8 key. PBES2 with PBKDF2 is what openssl and keytool write;
 // the older schemes (PBES1, PKCS#12's) are refused by name.
