@@ -353,3 +353,37 @@ func BenchmarkValidate(b *testing.B) {
 		}
 	}
 }
+
+// FuzzValidate looks for settings that make validation or parsing panic. A line is key=value, or
+// a key alone for null.
+func FuzzValidate(f *testing.F) {
+	f.Add("connector.class=FileStreamSource\ntopic=t\ntransforms=a,,a\ntransforms.a.type=Filter\ntransforms..type=Cast$Key\ntransforms.a.negate=x")
+	f.Add("connector.class=FileStreamSink\ntopics.regex=(\nerrors.deadletterqueue.topic.name=d\nname\nkey.converter=JsonConverter\nkey.converter.schemas.enable")
+	f.Add("connector.class=FileStreamSource\ntopic.creation.groups=,default,g\ntopic.creation..include=[\nconnector.plugin.version=[1,(")
+	f.Add("connector.class=FileStreamSource\ntransforms=a,a.b\ntransforms.a.type=org.apache.kafka.connect.transforms.HoistField\npredicates=p\npredicates.p.type")
+	reg, err := plugin.NewRegistry(builtins()...)
+	if err != nil {
+		f.Fatal(err)
+	}
+	w, _, err := settings.LoadWorker(context.Background(), settings.Distributed, distributed(), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		nullable, given := map[string]*string{}, map[string]string{}
+		for _, line := range strings.Split(text, "\n") {
+			key, value, ok := strings.Cut(line, "=")
+			nullable[key] = nil
+			if ok {
+				nullable[key], given[key] = &value, value
+			}
+		}
+		infos, err := settings.Validate(t.Context(), settings.Deps{Registry: reg, Worker: &w}, nullable)
+		if err == nil && settings.Refusal(infos) == nil && infos.ErrorCount != 0 {
+			t.Error("errors, and no refusal")
+		}
+		for _, kind := range []plugin.Kind{plugin.Source, plugin.Sink} {
+			_, _ = settings.ParseConnector(&w, kind, given)
+		}
+	})
+}
