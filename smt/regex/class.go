@@ -14,62 +14,119 @@ func (p *parser) class(whole bool) set {
 			c = p.next()
 		}
 	}
-	var s set
+	var s members
 	for {
 		switch {
 		case c == '[':
-			s = s.union(p.class(true))
+			s.addSet(p.class(true))
 		case c == '&' && p.at(p.pos+1) == '&':
-			s = p.intersection(s)
-		case c == ']' && s != nil:
+			s = p.intersection(&s)
+		case c == ']' && !s.empty():
 			if whole {
 				p.pos++
 			}
 			if negated {
-				s = s.negate()
+				return s.set().negate()
 			}
-			return s
+			return s.set()
 		case c == eof:
 			p.fail("Unclosed character class")
 		default:
-			s = s.union(p.rangeOrSingle())
+			p.rangeOrSingle(&s)
 		}
 		c = p.peek()
 	}
 }
 
+// members is a class being read: single characters in a table, the rest one by one.
+type members struct {
+	low  [256]bool
+	high map[rune]bool
+	sets []set
+	some bool
+}
+
+func (m *members) empty() bool { return !m.some }
+
+func (m *members) addSet(s set) {
+	m.sets = append(m.sets, s)
+	m.some = true
+}
+
+func (m *members) addChar(c rune) {
+	m.some = true
+	if c >= 0 && c < 256 {
+		m.low[c] = true
+		return
+	}
+	if m.high == nil {
+		m.high = map[rune]bool{}
+	}
+	m.high[c] = true
+}
+
+func (m *members) set() set {
+	low, high, sets := m.low, m.high, m.sets
+	return func(r rune) bool {
+		if r >= 0 && r < 256 && low[r] || high[r] {
+			return true
+		}
+		for _, s := range sets {
+			if s(r) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func (f fold) add(m *members, c rune) {
+	switch {
+	case f == unicodeFold:
+		m.addSet(f.single(c))
+	case f == asciiFold && isASCIILetter(c):
+		m.addChar(c | 0x20)
+		m.addChar(c &^ 0x20)
+	default:
+		m.addChar(c)
+	}
+}
+
 // intersection reads && and its right side.
-func (p *parser) intersection(left set) set {
+func (p *parser) intersection(left *members) (both members) {
 	p.pos += 2
-	var right set
+	var right members
 	for c := p.peek(); c != ']' && c != '&'; c = p.peek() {
 		if c == eof {
 			p.fail("Unclosed character class")
 		}
-		right = right.union(p.class(c == '['))
+		right.addSet(p.class(c == '['))
 	}
 	switch {
-	case left == nil && right == nil:
+	case left.empty() && right.empty():
 		p.fail("Bad class syntax")
-	case left == nil:
+	case left.empty():
 		return right
-	case right == nil:
-		return left
+	case right.empty():
+		return *left
 	}
-	return left.and(right)
+	both.addSet(left.set().and(right.set()))
+	return both
 }
 
-func (p *parser) rangeOrSingle() set {
+func (p *parser) rangeOrSingle(m *members) {
 	lo, s := p.classChar()
 	if s != nil {
-		return s
+		m.addSet(s)
+		return
 	}
-	if p.peek() != '-' {
-		return p.flags.fold().single(lo)
+	isRange := p.peek() == '-'
+	if end := p.at(p.pos + 1); isRange && (end == '[' || end == ']' || end == eof) {
+		isRange = false
 	}
-	end := p.at(p.pos + 1)
-	if end == '[' || end == ']' || end == eof {
-		return p.flags.fold().single(lo)
+	if !isRange {
+		p.flags.fold().add(m, lo)
+		return
 	}
 	p.pos++
 	p.peek()
@@ -81,7 +138,7 @@ func (p *parser) rangeOrSingle() set {
 	if hi < lo {
 		p.fail("Illegal character range")
 	}
-	return p.flags.fold().between(lo, hi)
+	m.addSet(p.flags.fold().between(lo, hi))
 }
 
 func (p *parser) isSetEscape(c rune) bool {

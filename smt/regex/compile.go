@@ -27,6 +27,7 @@ type inst struct {
 	fold fold
 	loop *loop
 	look *look
+	wide width // of what a lookbehind looks at
 }
 
 // loop is what opLoop needs to know; the counter is register 2x, the position at which the
@@ -133,7 +134,7 @@ func (c *compiler) node(n node) {
 	case never:
 		c.emit(inst{op: opFail})
 	case char:
-		c.emit(inst{op: opSet, set: n.set})
+		c.emit(inst{op: opSet, set: n.set, x: n.cost})
 	case sequence:
 		for _, x := range n.items {
 			c.node(x)
@@ -147,7 +148,7 @@ func (c *compiler) node(n node) {
 	case atomic:
 		c.nested(inst{op: opAtomic}, n.body)
 	case look:
-		c.nested(inst{op: opLook, look: &n}, n.body)
+		c.nested(inst{op: opLook, look: &n, wide: n.body.width()}, n.body)
 	case backref:
 		c.emit(inst{op: opBackref, x: n.n, fold: n.fold})
 	case assert:

@@ -40,14 +40,14 @@ func (p *parser) escape() node {
 		return p.ref()
 	}
 	if s := p.classEscape(); s != nil {
-		return char{s}
+		return char{set: s}
 	}
-	return char{p.flags.fold().single(p.literalEscape())}
+	return char{set: p.flags.fold().single(p.literalEscape())}
 }
 
 // linebreak is \R.
 var linebreak = atomic{choice{[]node{
-	sequence{[]node{char{single('\r')}, char{single('\n')}}}, char{isVerticalSpace},
+	sequence{[]node{char{set: single('\r')}, char{set: single('\n')}}}, char{set: isVerticalSpace},
 }}}
 
 func (p *parser) pick(ascii, uni assertion) assertion {

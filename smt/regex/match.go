@@ -41,6 +41,7 @@ func (r *Regexp) newMachine(text []rune) *machine {
 
 func (m *machine) reset() {
 	m.stack = m.stack[:0]
+	m.steps += len(m.regs) / 8
 	for i := range m.regs {
 		m.regs[i] = -1
 	}
@@ -122,6 +123,7 @@ func (m *machine) run(pc, pos int, done func(end int) bool) (int, bool) {
 func (m *machine) step(in *inst, pc, pos int) (int, int) {
 	switch in.op {
 	case opSet:
+		m.steps += in.x
 		if pos < len(m.text) && in.set(m.text[pos]) {
 			return pc + 1, pos + 1
 		}
@@ -195,8 +197,7 @@ func (m *machine) lookaround(in *inst, pc, pos int) bool {
 	if !in.look.behind {
 		_, found = m.run(pc+1, pos, nil)
 	} else {
-		w := in.look.body.width()
-		for start := pos - w.min; start >= max(0, pos-w.max) && !found && m.err == nil; start-- {
+		for start := pos - in.wide.min; start >= max(0, pos-in.wide.max) && !found && m.err == nil; start-- {
 			_, found = m.run(pc+1, start, func(end int) bool { return end == pos })
 		}
 	}

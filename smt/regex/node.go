@@ -10,9 +10,12 @@ type width struct{ min, max int }
 const unbounded = -1
 
 type (
-	empty    struct{}
-	never    struct{} // a reference to a group that doesn't exist
-	char     struct{ set set }
+	empty struct{}
+	never struct{} // a reference to a group that doesn't exist
+	char  struct {
+		set  set
+		cost int // steps that one look at it counts as
+	}
 	sequence struct{ items []node }
 	choice   struct{ alts []node }
 	group    struct { // capturing

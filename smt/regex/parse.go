@@ -159,7 +159,9 @@ func (p *parser) sequence() node {
 func (p *parser) atom(c rune) node {
 	switch c {
 	case '[':
-		return char{p.class(true)}
+		start := p.pos
+		s := p.class(true)
+		return char{s, (p.pos - start) / 8}
 	case '\\':
 		return p.escape()
 	case '^':
@@ -170,12 +172,12 @@ func (p *parser) atom(c rune) node {
 		return assert{p.dollar()}
 	case '.':
 		p.pos++
-		return char{p.dot()}
+		return char{set: p.dot()}
 	case '{':
 		return empty{} // what can't be a quantifier is refused by quantified
 	}
 	p.pos++
-	return char{p.flags.fold().single(c)}
+	return char{set: p.flags.fold().single(c)}
 }
 
 func (p *parser) caret() assertion {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestMatchString(t *testing.T) {
@@ -240,6 +241,34 @@ func BenchmarkMatch(b *testing.B) {
 	for b.Loop() {
 		if ok, err := re.MatchString("orders-12"); !ok || err != nil {
 			b.Fatal(ok, err)
+		}
+	}
+}
+
+// What a long pattern costs counts too.
+func TestLongPatternsEnd(t *testing.T) {
+	text := strings.Repeat("a", 2000)
+	for name, pattern := range map[string]string{
+		"class":  "(?:[" + strings.Repeat("b-c", 20_000) + "]|a)*x",
+		"single": "(?:[" + strings.Repeat("bc", 50_000) + "]|a)*x",
+		"loops":  strings.Repeat("a?", 20_000) + "x",
+		"groups": strings.Repeat("(a)?", 20_000) + "x",
+		"alts":   "(?:" + strings.Repeat("b|", 50_000) + "a)*x",
+	} {
+		re, err := Compile(pattern)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		start := time.Now()
+		ok, err := re.MatchString(text)
+		if ok || err != nil && !errors.Is(err, ErrTooComplex) {
+			t.Errorf("%s: %v %v", name, ok, err)
+		}
+		if _, err = re.ReplaceFirst(text, "y"); err != nil && !errors.Is(err, ErrTooComplex) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%s takes %v", name, took)
 		}
 	}
 }
