@@ -157,7 +157,7 @@ func applyOnce(tr smt.Transform, in data.Record) (res result, problem error) {
 func checkFits(in, out *data.Record) error {
 	for _, side := range []smt.Side{smt.Key, smt.Value} {
 		schema, value := side.Get(in)
-		if schema == nil && value != nil || schema != nil && data.ValidateValue(schema, value) != nil {
+		if schema != nil && data.ValidateValue(schema, value) != nil {
 			continue
 		}
 		schema, value = side.Get(out)
