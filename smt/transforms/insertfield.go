@@ -198,7 +198,7 @@ func (t *insertField) value(kind int, r *data.Record, sink *data.SinkRecord) (v 
 		}
 		return sink.Offset, true, nil
 	case insertTimestamp:
-		if !r.Timestamp.IsZero() {
+		if hasTimestamp(r) {
 			return r.Timestamp, true, nil
 		}
 	case insertStatic:

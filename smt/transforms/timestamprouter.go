@@ -47,7 +47,7 @@ func (t *timestampRouter) Configure(props map[string]string) error {
 }
 
 func (t *timestampRouter) Apply(r *data.Record) (*data.Record, error) {
-	if r.Timestamp.IsZero() {
+	if !hasTimestamp(r) {
 		return nil, errs.Data.New("Timestamp missing on record: topic='%s'", r.Topic)
 	}
 	if t.formatErr != nil {

@@ -7,6 +7,7 @@ package transforms
 
 import (
 	"strings"
+	"time"
 
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -171,6 +172,10 @@ func setField(s *data.Struct, i int, v any) error {
 func sameFields(s *data.Struct, schema *data.Schema) bool {
 	return s.Schema() == schema || data.SchemaEqual(s.Schema(), schema)
 }
+
+// hasTimestamp reports whether a record has a timestamp: any but the zero Time. A moment in the
+// year 1 is one too if it was made of a number.
+func hasTimestamp(r *data.Record) bool { return r.Timestamp != time.Time{} }
 
 // base is what most transforms don't need.
 type base struct{}

@@ -2,6 +2,7 @@ package transforms_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/data/datatest"
@@ -33,6 +34,7 @@ func TestVectorsTransforms(t *testing.T) {
 			Input, Output  datatest.Record
 		}
 		c.Decode(&in)
+		setTimestamp(c, &in.Input)
 		chain, err := smt.Build(reg, []smt.StepConfig{{Alias: "t", Class: in.TransformClass, Props: in.Config}}, nil)
 		if err != nil {
 			if c.Error != nil && c.Error.When != "configure" {
@@ -50,6 +52,7 @@ func TestVectorsTransforms(t *testing.T) {
 		}
 		before := datatest.Record{}
 		c.Decode(&struct{ Input *datatest.Record }{&before})
+		setTimestamp(c, &before)
 		out, err := apply(chain, &in.Input)
 		if err != nil {
 			if diff := datatest.Diff(before, in.Input); diff != "" {
@@ -68,6 +71,15 @@ func TestVectorsTransforms(t *testing.T) {
 			return datatest.Diff(in.Output.Record, *out)
 		})
 	})
+}
+
+// setTimestamp tells the first moment of the year 1, which some cases have, from no timestamp.
+func setTimestamp(c datatest.Case, r *datatest.Record) {
+	var in struct{ Input struct{ Timestamp *int64 } }
+	c.Decode(&in)
+	if ms := in.Input.Timestamp; ms != nil {
+		r.Timestamp = time.UnixMilli(*ms).In(time.FixedZone("UTC", 0))
+	}
 }
 
 // apply runs a record of its kind through a chain.
