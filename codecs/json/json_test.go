@@ -106,7 +106,7 @@ func TestLimits(t *testing.T) {
 		"fraction":        {func(n int) string { return "0." + strings.Repeat("7", n-1) }, 1000},
 		"name":            {func(n int) string { return `{"` + strings.Repeat("k", n) + `":1}` }, 50_000},
 		"name of escapes": {func(n int) string { return `{"` + strings.Repeat(`\n`, n) + `":1}` }, 50_000},
-		"text":            {func(n int) string { return `"` + strings.Repeat("é", n) + `"` }, 20_000_000},
+		"text":            {func(n int) string { return `"` + strings.Repeat("x", n) + `"` }, 20_000_000},
 	} {
 		if _, err := c.ToConnect("t", []byte(tt.at(tt.n))); err != nil {
 			t.Errorf("%s: %d: %v", what, tt.n, err)
