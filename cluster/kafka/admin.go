@@ -205,7 +205,7 @@ func (a *Admin) connect() (*saramaConn, error) {
 	}
 	client, err := sarama.NewClient(a.s.servers, a.config)
 	if err != nil {
-		return nil, err
+		return nil, a.whyNoBroker(err)
 	}
 	admin, err := sarama.NewClusterAdminFromClient(client)
 	if err != nil {
@@ -220,6 +220,24 @@ func (a *Admin) connect() (*saramaConn, error) {
 	}
 	a.conn = conn
 	return conn, nil
+}
+
+// whyNoBroker finds a login that failed behind sarama's "out of brokers", which leaves out what a broker
+// said.
+func (a *Admin) whyNoBroker(err error) error {
+	if !errors.Is(err, sarama.ErrOutOfBrokers) || Classify(err) == Authorization {
+		return err
+	}
+	broker := sarama.NewBroker(a.s.servers[0])
+	if openErr := broker.Open(a.config); openErr != nil {
+		return err
+	}
+	_, why := broker.Connected() // waits for the login
+	broker.Close()               //nolint:errcheck // what it said is all that is wanted
+	if Classify(why) == Authorization {
+		return why
+	}
+	return err
 }
 
 func (a *Admin) drop(conn *saramaConn) {
