@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -92,11 +93,22 @@ func (s *Server) write(c *gin.Context, a answer) {
 func (s *Server) fail(c *gin.Context, err error) {
 	c.Abort()
 	status, message := statusOf(err)
-	if status >= http.StatusInternalServerError && s.log.Enabled(c, errorLevel(err)) {
-		s.log.Log(c, errorLevel(err), "REST request failed",
-			"method", c.Request.Method, "path", c.Request.URL.Path, "status", status, "error", err)
-	}
+	s.log.Log(c, levelOf(status, err), "REST request failed",
+		"method", c.Request.Method, "path", c.Request.URL.Path, "status", status, "error", err)
 	s.write(c, answer{status: status, body: entity.Error{Code: status, Message: message}})
+}
+
+// levelOf is how loud an error is logged: what a client did wrong isn't, also where the JVM's
+// status for it is 500, so that nobody can fill the log from outside.
+func levelOf(status int, err error) slog.Level {
+	var own *coded
+	switch {
+	case status < http.StatusInternalServerError, errors.As(err, &own) && own.cause == nil:
+		return slog.LevelDebug
+	case status == http.StatusServiceUnavailable:
+		return slog.LevelWarn
+	}
+	return slog.LevelError
 }
 
 // coded is an error of this package that knows its status.
@@ -204,7 +216,7 @@ func (s *Server) recoverPanic(c *gin.Context) {
 
 // accessLog writes a line per request, at debug.
 func (s *Server) accessLog(c *gin.Context) {
-	if !s.log.Enabled(c, levelDebug) {
+	if !s.log.Enabled(c, slog.LevelDebug) {
 		c.Next()
 		return
 	}

@@ -267,14 +267,18 @@ func (s *Server) resetTopics(ctx context.Context, c *call) (answer, error) {
 	return empty(http.StatusAccepted)
 }
 
-// location is the absolute URL of a connector.
+// location is the absolute URL of a connector; of a client of HTTP/1.0 that names no host, its
+// path.
 func (s *Server) location(c *call, name string) string {
+	path := "/connectors/" + escapeSegment(name, s.cfg.RefuseEncodedSlash)
+	if c.Request.Host == "" {
+		return path
+	}
 	scheme := "http"
 	if c.Request.TLS != nil {
 		scheme = "https"
 	}
-	segment := escapeSegment(name, s.cfg.RefuseEncodedSlash)
-	return (&url.URL{Scheme: scheme, Host: c.Request.Host}).String() + "/connectors/" + segment
+	return (&url.URL{Scheme: scheme, Host: c.Request.Host}).String() + path
 }
 
 // escapeSegment escapes a name as UriBuilder.path does, which leaves a slash as it is; unless

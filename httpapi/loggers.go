@@ -11,8 +11,6 @@ import (
 	"github.com/troupe-connect/troupe/httpapi/logging"
 )
 
-const levelDebug = slog.LevelDebug
-
 // Loggers is what /admin/loggers needs; logging.Registry with NewLoggers is one.
 type Loggers interface {
 	// List is every logger with a level of its own.
@@ -109,13 +107,4 @@ func loggerLevel(l logging.Level) entity.LoggerLevel {
 		out.LastModified = &ms
 	}
 	return out
-}
-
-// errorLevel is how loud a failed request is logged: what ended a request in time or a herder's
-// own refusal is expected, all else is not.
-func errorLevel(err error) slog.Level {
-	if code, _ := statusOf(err); code == http.StatusServiceUnavailable {
-		return slog.LevelWarn
-	}
-	return slog.LevelError
 }

@@ -37,15 +37,26 @@ func (s *Server) pluginConfig(_ context.Context, c *call) (answer, error) {
 	if !found {
 		if strings.HasPrefix(name, "java.") {
 			// The JVM finds such a class, and then that it is no plugin.
-			return answer{}, unreadable("Instantiation error: %s is not a plugin", name)
+			return answer{}, unreadable("Instantiation error")
 		}
 		return answer{}, errs.NotFound.New("Unknown plugin %s.", name)
 	}
 	p, err := s.plugins.FindVersion(kind, name, c.Query("version"))
 	if err != nil {
-		return answer{}, errs.BadRequest.New("%s", errs.Message(err))
+		return answer{}, s.noSuchVersion(err, kind, name, c.Query("version"))
 	}
 	return ok(s.pluginKeys(kind, p.Describe()))
+}
+
+// noSuchVersion says which versions there are; err is what stands if the version can't be read.
+func (s *Server) noSuchVersion(err error, kind plugin.Kind, name, version string) error {
+	want, parseErr := plugin.ParseRequirement(version)
+	newest, findErr := s.plugins.Find(kind, name)
+	if parseErr != nil || findErr != nil {
+		return errs.BadRequest.New("%s", errs.Message(err))
+	}
+	return errs.BadRequest.New("Plugin %s not found that matches the version range %s, available versions: [%s]",
+		newest.Describe().Class, want, strings.Join(s.plugins.Versions(kind, name), ", "))
 }
 
 // kindOf is the kind of a plugin that is named without one; of several the one listed first.
@@ -97,10 +108,14 @@ func (s *Server) validate(ctx context.Context, c *call) (answer, error) {
 		if ctx.Err() != nil {
 			return answer{}, err
 		}
-		return answer{}, &coded{
+		failed := &coded{
 			status: http.StatusInternalServerError, cause: err,
 			message: fmt.Sprintf("%s: %s", errs.ClassOf(err), errs.Message(err)),
 		}
+		if status, _ := statusOf(err); status == http.StatusBadRequest {
+			failed.cause = nil // the client's doing: nothing for the log
+		}
+		return answer{}, failed
 	}
 	return ok(entity.InfosOf(infos))
 }

@@ -32,7 +32,7 @@ var replayed = []string{
 	"config/put-while-initially-paused",
 	"lifecycle/body-on-action", "lifecycle/delete", "lifecycle/pause-resume", "lifecycle/stop-resume", "lifecycle/unknown",
 	"offsets/source-bad-bodies", "offsets/source-malformed",
-	"plugins/list", "plugins/config-unknown",
+	"plugins/list", "plugins/config-unknown", "plugins/config-version",
 	"restart/connector-only", "restart/include-tasks", "restart/only-failed", "restart/parameters",
 	"restart/paused-and-stopped", "restart/task",
 	"status/stopped", "status/task-unknown",

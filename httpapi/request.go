@@ -105,7 +105,7 @@ func (s *Server) limitBody(c *gin.Context) {
 	}
 	if hasBody(c.Request) {
 		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, s.cfg.BodyLimit)
-		setReadDeadline(c, time.Now().Add(readBodyTimeout))
+		setReadDeadline(c, time.Now().Add(s.patience))
 	}
 	c.Next()
 }
@@ -123,10 +123,12 @@ func readBody(c *gin.Context) ([]byte, error) {
 		return nil, nil
 	}
 	body, err := io.ReadAll(c.Request.Body)
-	setReadDeadline(c, time.Time{})
 	if err == nil {
+		setReadDeadline(c, time.Time{})
 		return body, nil
 	}
+	// The deadline stays: net/http reads what is left of the body before it sends an answer.
+	c.Header("Connection", "close")
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return nil, err

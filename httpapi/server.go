@@ -33,13 +33,14 @@ var errShutdown = errors.New("the worker is shutting down")
 // Server is the REST server of a worker. Its methods may be called from any goroutine, in the
 // order Listen, Serve, Shutdown.
 type Server struct {
-	cfg     Config
-	herder  Herder
-	plugins *plugin.Registry
-	loggers Loggers
-	log     *slog.Logger
-	auth    Authenticator
-	started startedFlag
+	cfg      Config
+	herder   Herder
+	plugins  *plugin.Registry
+	loggers  Loggers
+	log      *slog.Logger
+	auth     Authenticator
+	started  startedFlag
+	patience time.Duration // with a body that is on its way: readBodyTimeout
 
 	main, admin *http.Server
 
@@ -72,7 +73,10 @@ func New(cfg Config, h Herder, reg *plugin.Registry, loggers Loggers, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, herder: h, plugins: reg, loggers: loggers, log: log, auth: auth, ended: make(chan struct{})}
+	if open, mayBe := auth.(interface{ Open() bool }); mayBe && open.Open() {
+		log.Warn("the file of users for REST is empty: every request is permitted, as in the JVM worker", "file", cfg.LoginConfig)
+	}
+	s := &Server{cfg: cfg, herder: h, plugins: reg, loggers: loggers, log: log, auth: auth, patience: readBodyTimeout, ended: make(chan struct{})}
 	public := s.publicRoutes()
 	if cfg.AdminListeners == nil {
 		public = append(public, s.adminRoutes()...)

@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -378,6 +379,52 @@ func TestHeaderLimit(t *testing.T) {
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil || !strings.Contains(line, " 431 ") {
 		t.Errorf("%q %v", line, err)
+	}
+}
+
+// TestSlowBody: a body that doesn't arrive is given up, and the time it had doesn't limit the
+// request it belongs to.
+func TestSlowBody(t *testing.T) {
+	herder := newFakeHerder(true)
+	s, err := New(local(), herder, fakeRegistry(), NewLoggers(logging.NewRegistry(nil), nil), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.patience = 100 * time.Millisecond
+	herder.before = func(ctx context.Context, _ string) error {
+		select {
+		case <-time.After(3 * s.patience): // longer than the body may take
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	addrs, err := s.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(t.Context()) }()
+	defer func() {
+		s.close()
+		<-ended
+	}()
+	for body, want := range map[string]string{
+		`{"name":"a","config":` + source + `}`: " 201 ",
+		`{"name":`:                             " 408 ",
+	} {
+		conn, err := net.Dial("tcp", addrs[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		length := len(`{"name":"a","config":` + source + `}`)
+		_, _ = fmt.Fprintf(conn, "POST /connectors HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", length, body)
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if err != nil || !strings.Contains(line, want) {
+			t.Errorf("%s: %q %v", body, line, err)
+		}
+		_ = conn.Close()
 	}
 }
 
