@@ -8,6 +8,8 @@ package embedded
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +21,7 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // DefaultAddress is where Kafka's own quickstart has its broker.
@@ -70,6 +73,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	b := &Broker{}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1), kfake.Ports(int(port)), kfake.ListenFn(listen(host, cfg.advertised(host))),
+		kfake.ClusterID(newClusterID()), // one that the folder has counts instead
 		kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(max(cfg.Partitions, 1)),
 		kfake.WithLogger(logger{cfg.Log}),
 	}
@@ -82,10 +86,33 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if b.cluster, err = kfake.NewCluster(opts...); err != nil {
 		return nil, errors.Join(fmt.Errorf("embedded broker on %s with data in %q: %w", cfg.Address, cfg.Dir, err), b.unlock())
 	}
+	b.cluster.ControlKey(int16(kmsg.Metadata), b.createTopics)
 	b.address = b.cluster.ListenAddrs()[0]
 	cfg.Log.Info("embedded broker started", "address", b.address, "dir", cfg.Dir)
 	context.AfterFunc(ctx, func() { b.Close() }) //nolint:errcheck // whoever calls Close gets the error
 	return b, nil
+}
+
+// createTopics makes the topics that a client asks for, before the broker would: topics that kfake makes
+// by itself are written to disk only when it stops, and would be lost by a crash with their records.
+func (b *Broker) createTopics(request kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // kfake's order
+	metadata, ok := request.(*kmsg.MetadataRequest)
+	if !ok || !metadata.AllowAutoTopicCreation {
+		return nil, nil, false
+	}
+	for _, t := range metadata.Topics {
+		if t.Topic != nil && *t.Topic != "" && b.cluster.TopicInfo(*t.Topic) == nil {
+			b.cluster.CreateTopic(*t.Topic, -1, nil) //nolint:errcheck // the broker's own answer follows
+		}
+	}
+	return nil, nil, false
+}
+
+// newClusterID makes an id of the form that Kafka's are of.
+func newClusterID() string {
+	var id [16]byte
+	rand.Read(id[:]) //nolint:errcheck // it never fails
+	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
 func (cfg Config) advertised(host string) string {
