@@ -128,6 +128,7 @@ func (s *Supervisor) startConnector(m StartConnector) {
 	}
 	sl := s.slot(ConnectorTask)
 	sl.wanted, sl.props, sl.connector = true, m.Props, m.Props
+	sl.version = s.version(m.Props)
 	sup := s.policies(m.Props)
 	sl.policy = task.Policy(sup.Connector)
 	for n, t := range s.slots {
@@ -138,6 +139,16 @@ func (s *Supervisor) startConnector(m StartConnector) {
 	sl.budget.Clear()
 	s.target = m.Target
 	s.stop(sl, s.deadline(), true)
+}
+
+// version is that of the plugin that runs, or would run; "" if it can't be told from the raw
+// configuration.
+func (s *Supervisor) version(props map[string]string) string {
+	p, _, err := task.FindConnector(s.env.Registry, props)
+	if err != nil {
+		return ""
+	}
+	return p.Describe().Version
 }
 
 // policies are the supervisor.* settings in force; what is wrong with them is told when the
@@ -196,6 +207,7 @@ func (s *Supervisor) startTask(m StartTask) {
 	sl := s.slot(m.Task)
 	sl.wanted, sl.forget = true, false
 	sl.connector, sl.props = m.Connector, m.Props
+	sl.version = s.version(m.Connector)
 	sl.policy = task.Policy(s.policies(m.Connector).Task)
 	sl.budget.Clear()
 	s.stop(sl, s.deadline(), true)
@@ -249,7 +261,9 @@ func (s *Supervisor) changed(sl *slot, inc int, st state.State, version string) 
 	if sl == nil || sl.inc != inc || sl.pid == nil || sl.stopping {
 		return
 	}
-	sl.version = version
+	if version != "" {
+		sl.version = version
+	}
 	if sl.state == state.Restarting && sl.budget.Restarts() > 0 {
 		s.log.Info("runs again", "task", s.label(sl), "restarts", sl.budget.Restarts())
 	}

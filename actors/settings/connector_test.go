@@ -77,7 +77,7 @@ func TestParseConnectorErrors(t *testing.T) {
 		{"negate alone", "'transforms.a.negate'", plugin.Source, source("transforms", "a", "transforms.a.type", "Filter", "transforms.a.negate", "true")},
 		{"negate", "transforms.a.negate", plugin.Source, source("transforms", "a", "transforms.a.type", "Filter", "predicates", "p",
 			"predicates.p.type", "RecordIsTombstone", "transforms.a.predicate", "p", "transforms.a.negate", "perhaps")},
-		{"unknown predicate", "no predicate of that alias", plugin.Source, source("transforms", "a", "transforms.a.type", "Filter", "transforms.a.predicate", "p")},
+		{"blank predicate", "it must name a predicate", plugin.Source, source("transforms", "a", "transforms.a.type", "Filter", "transforms.a.predicate", " ")},
 		{"no topics", "Must configure one of topics or topics.regex", plugin.Sink, sink()},
 		{"both topics", "mutually exclusive", plugin.Sink, sink("topics", "a", "topics.regex", "b")},
 		{"dead letters read", "The DLQ topic 'a' may not be included", plugin.Sink, sink("topics", "b,a", "errors.deadletterqueue.topic.name", "a")},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
+	"github.com/troupe-connect/troupe/cluster/storage"
 	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -70,6 +71,9 @@ func (v *validation) run() (config.Infos, error) {
 	class, ok := v.text(keyClass)
 	if !ok {
 		return config.Infos{}, errs.BadRequest.New("Connector config %s contains no connector type", safeText(v.props))
+	}
+	if abstractConnectors[class] {
+		return config.Infos{}, errs.BadRequest.New("Instantiation error")
 	}
 	found, err := v.reg.FindConnector(class)
 	if err != nil {
@@ -385,11 +389,19 @@ func withoutNulls(props map[string]*string) map[string]string {
 	return out
 }
 
+// abstractConnectors are the classes that are there in Java but can't be made; the JVM says so in
+// two words.
+var abstractConnectors = map[string]bool{
+	"org.apache.kafka.connect.connector.Connector":    true,
+	"org.apache.kafka.connect.source.SourceConnector": true,
+	"org.apache.kafka.connect.sink.SinkConnector":     true,
+}
+
 // safeText is a configuration as Java prints a map, with what looks like a secret hidden: nobody
 // has said yet which of the settings are.
 func safeText(props map[string]*string) string {
 	parts := make([]string, 0, len(props))
-	for _, k := range slices.Sorted(maps.Keys(props)) {
+	for _, k := range storage.JavaCopyOrder(props) {
 		value := "null"
 		if p := props[k]; p != nil {
 			value = *p

@@ -238,6 +238,7 @@ func (s *sink) convert(records []*kafka.Record) error {
 	}
 	s.batch = slices.Grow(s.batch, len(records))
 	run := records[0]
+	s.lastTopic = "" // noted anew with every batch: the note may have been reset
 	for _, r := range records {
 		if r.Partition != run.Partition || r.Topic != run.Topic {
 			s.consumed[data.TopicPartition{Topic: run.Topic, Partition: run.Partition}] = run.Offset + 1

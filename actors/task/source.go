@@ -151,6 +151,7 @@ func (s *source) send(records []data.SourceRecord) error {
 	if len(records) == 0 {
 		return nil
 	}
+	s.noteTopic() // the note may have been reset since the last batch
 	flights := make([]flight, len(records))
 	for i := range records {
 		rec, f := &records[i], &flights[i]
@@ -254,10 +255,15 @@ func (s *source) newTopic(topic string) error {
 		return err
 	}
 	s.lastTopic = topic
-	if s.env.Topics != nil {
-		s.env.Topics(s.spec.ID, topic)
-	}
+	s.noteTopic()
 	return nil
+}
+
+// noteTopic tells which topic the task writes to (KIP-558).
+func (s *source) noteTopic() {
+	if s.env.Topics != nil && s.lastTopic != "" {
+		s.env.Topics(s.spec.ID, s.lastTopic)
+	}
 }
 
 func (s *source) commitRecord(rec *data.SourceRecord, md *connectors.RecordMetadata) {

@@ -277,7 +277,11 @@ func (h *herder) deadline() time.Time { return time.Now().Add(h.env.Worker.TaskS
 func (h *herder) setTarget(m setTarget) {
 	mb := h.members[m.Name]
 	if mb == nil || mb.leaving {
-		m.Done.Fail(notFound(m.Name))
+		if m.Target == state.TargetStopped {
+			m.Done.Fail(errs.Connect.New("No connector `%s` configured", m.Name)) // 500, as the JVM standalone worker
+			return
+		}
+		m.Done.Fail(errs.NotFound.New("Unknown connector %s", m.Name))
 		return
 	}
 	if err := h.stores.configs.PutTarget(m.Name, m.Target); err != nil {
@@ -302,8 +306,12 @@ func (h *herder) setTarget(m setTarget) {
 func (h *herder) restartOne(m restartOne) {
 	mb := h.members[m.ID.Connector]
 	switch {
+	case (mb == nil || mb.leaving) && m.ID.Task == connector.ConnectorTask:
+		// A NullPointerException of the JVM's standalone worker, which answers 500 with its text.
+		m.Done.Fail(errs.Connect.New("null"))
 	case mb == nil || mb.leaving:
-		m.Done.Fail(notFound(m.ID.Connector))
+		// 500, as on the JVM's standalone worker.
+		m.Done.Fail(errs.Connect.New("Failed to start task %s since it is not a recognizable type (source or sink)", m.ID))
 	case m.ID.Task != connector.ConnectorTask && m.ID.Task >= mb.tasks:
 		m.Done.Fail(errs.NotFound.New("Task %s not found", m.ID))
 	default:
@@ -315,7 +323,7 @@ func (h *herder) restartOne(m restartOne) {
 func (h *herder) restartConnector(m restartConnector) {
 	mb := h.members[m.Name]
 	if mb == nil || mb.leaving {
-		m.Plan.Fail(notFound(m.Name))
+		m.Plan.Fail(errs.NotFound.New("Unknown connector: %s", m.Name))
 		return
 	}
 	st, ok := h.stores.statuses.Connector(m.Name)
@@ -432,7 +440,7 @@ func (h *herder) forget(name string, mb *member) {
 		for _, t := range h.stores.statuses.Tasks(name) {
 			h.stores.statuses.PutTask(state.TaskID{Connector: name, Task: t.ID}, state.Status{State: state.Destroyed})
 		}
-		h.stores.statuses.ResetTopics(name)
+		// Its topics stay remembered, as in the JVM's standalone mode.
 	}
 	for _, r := range mb.gone {
 		r.Send(struct{}{}, nil)

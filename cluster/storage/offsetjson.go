@@ -28,7 +28,7 @@ func AppendObject(dst []byte, m map[string]any) ([]byte, error) {
 		}
 		return append(dst, '}'), nil
 	}
-	for i, k := range javaOrder(m) {
+	for i, k := range JavaOrder(m) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -204,18 +204,32 @@ func appendUnit(dst []byte, r rune) []byte {
 	return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 }
 
-// javaOrder is the order in which a Java HashMap of these keys, put in sorted order, is iterated.
+// JavaOrder is the order in which a Java HashMap of these keys, put in sorted order, is iterated.
 // Keys that share a bucket are in sorted order, where Java has the order of insertion.
-func javaOrder(m map[string]any) []string {
+func JavaOrder[V any](m map[string]V) []string {
+	buckets := uint32(16)
+	for len(m) > int(buckets/4*3) {
+		buckets *= 2
+	}
+	return javaOrder(m, buckets)
+}
+
+// JavaCopyOrder is JavaOrder for a HashMap that was made as the copy of a map, which sizes its table
+// by what there is.
+func JavaCopyOrder[V any](m map[string]V) []string {
+	buckets := uint32(1)
+	for want := uint32(float32(len(m))/0.75 + 1); buckets < want; {
+		buckets *= 2
+	}
+	return javaOrder(m, buckets)
+}
+
+func javaOrder[V any](m map[string]V, buckets uint32) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	buckets := uint32(16)
-	for len(m) > int(buckets/4*3) {
-		buckets *= 2
-	}
 	slices.SortStableFunc(keys, func(a, b string) int {
 		return int(javaHash(a)&(buckets-1)) - int(javaHash(b)&(buckets-1))
 	})

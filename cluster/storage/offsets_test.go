@@ -21,7 +21,7 @@ func TestHashOrder(t *testing.T) {
 		for _, name := range strings.Split(line, " ") {
 			m[name] = 1
 		}
-		if got := strings.Join(javaOrder(m), " "); got != line {
+		if got := strings.Join(JavaOrder(m), " "); got != line {
 			t.Errorf("order %s\nwant  %s", got, line)
 		}
 	}

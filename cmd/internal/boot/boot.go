@@ -187,7 +187,7 @@ func (n *node) logger() error {
 
 // listen opens the REST server's sockets, so that the worker knows its own address.
 func (n *node) listen() error {
-	cfg, err := restConfig(&n.settings)
+	cfg, err := restConfig(&n.settings, n.registry)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 var Commit = "Unknown"
 
 // restConfig is the REST part of the worker's settings as the server takes it.
-func restConfig(w *settings.Worker) (httpapi.Config, error) {
+func restConfig(w *settings.Worker, reg *plugin.Registry) (httpapi.Config, error) {
 	cfg := httpapi.DefaultConfig()
 	r := &w.Rest
 	var err error
@@ -40,11 +40,12 @@ func restConfig(w *settings.Worker) (httpapi.Config, error) {
 	cfg.Htpasswd = w.Props["rest.htpasswd.file"]
 	cfg.TopicTracking, cfg.TopicTrackingReset = w.TopicTracking, w.TopicTrackingReset
 	cfg.Version, cfg.Commit = builtin.KafkaVersion, Commit
-	cfg.BaseConfig = func(kind plugin.Kind, _ string) *config.Def {
-		if kind == plugin.Source {
-			return settings.SourceConnectorDef()
+	cfg.BaseConfig = func(kind plugin.Kind, class string) *config.Def {
+		def, err := settings.ValidationDef(reg, nil, kind, map[string]*string{"connector.class": &class})
+		if err != nil { // a class that was listed a moment ago
+			return nil
 		}
-		return settings.SinkConnectorDef()
+		return def
 	}
 	return cfg, nil
 }

@@ -1,0 +1,686 @@
+package connector
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/task"
+	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+// failing has the first n incarnations of one child fail right away.
+func failing(which, n int) cast {
+	return func(task, inc int) part {
+		if task == which && inc <= n {
+			return part{fail: errBroken}
+		}
+		return part{}
+	}
+}
+
+func TestRestartsWithBackoffUntilItRuns(t *testing.T) {
+	onRig(t, failing(0, 3), func(r *rig) {
+		r.start(2, state.TargetStarted, props())
+		r.after(time.Minute)
+		r.wantBirths(0, "0s 1s 3s 7s")
+		r.want(0, "RUNNING RESTARTING RUNNING RESTARTING RUNNING RESTARTING RUNNING")
+		if st := r.last(0); st.Restarts != 3 || st.WorkerID != "w:8083" || st.Version != "1.0" || st.Trace != "" {
+			t.Errorf("status %+v", st)
+		}
+		r.want(1, "RUNNING")
+		r.want(ConnectorTask, "RUNNING")
+		for _, text := range []string{"failed, will be restarted", "in=1s", "in=2s", "in=4s", "runs again", "broken", "task=0"} {
+			if !strings.Contains(r.logged(), text) {
+				t.Errorf("%q is not in the log:\n%s", text, r.logged())
+			}
+		}
+	})
+}
+
+func TestBudgetSpentIsFailedWithTrace(t *testing.T) {
+	onRig(t, failing(0, 100), func(r *rig) {
+		r.start(2, state.TargetStarted, props())
+		r.after(time.Hour)
+		r.wantBirths(0, "0s 1s 3s 7s")
+		r.want(0, "RUNNING RESTARTING RUNNING RESTARTING RUNNING RESTARTING RUNNING FAILED")
+		st := r.last(0)
+		if !strings.HasPrefix(st.Trace, "org.apache.kafka.connect.errors.ConnectException: panic: broken\n") ||
+			!strings.Contains(st.Trace, "connector.(*player).Receive") {
+			t.Errorf("trace %s", st.Trace)
+		}
+		r.want(1, "RUNNING")
+		r.wantBirths(1, "0s")
+		if !strings.Contains(r.logged(), "no restarts left in its budget") {
+			t.Errorf("log:\n%s", r.logged())
+		}
+	})
+}
+
+func TestRestartingShowsTheTrace(t *testing.T) {
+	onRig(t, failing(0, 1), func(r *rig) {
+		r.start(1, state.TargetStarted, props())
+		r.after(500 * time.Millisecond)
+		if st := r.last(0); st.State != state.Restarting || !strings.Contains(st.Trace, "broken") {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+func TestFatalAndDisabledAreFailedAtOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name, log string
+		err       error
+		conf      map[string]string
+	}{
+		{"configuration", "a restart would not help", errs.Config.New("topic is missing"), props()},
+		{"too many tasks", "a restart would not help", errs.TooManyTasks.New("3 of 2"), props()},
+		{"authorization", "a restart would not help", errs.Authorization.New("no"), props()},
+		{"disabled", "supervisor.restart.enabled=false", errBroken, props("supervisor.restart.enabled", "false")},
+		{"none allowed", "no restarts left in its budget", errBroken, props("supervisor.task.restart.max", "0")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			onRig(t, func(task, _ int) part {
+				if task == 0 {
+					return part{fail: tt.err}
+				}
+				return part{}
+			}, func(r *rig) {
+				r.start(2, state.TargetStarted, tt.conf)
+				r.after(time.Hour)
+				r.wantBirths(0, "0s")
+				r.want(0, "RUNNING FAILED")
+				r.want(1, "RUNNING")
+				if st := r.last(0); st.Restarts != 0 || !strings.Contains(st.Trace, tt.err.Error()) {
+					t.Errorf("status %+v", st)
+				}
+				if !strings.Contains(r.logged(), tt.log) {
+					t.Errorf("%q is not in the log:\n%s", tt.log, r.logged())
+				}
+			})
+		})
+	}
+}
+
+func TestFailedConnectorLeavesItsTasksAlone(t *testing.T) {
+	onRig(t, failing(ConnectorTask, 100), func(r *rig) {
+		r.start(2, state.TargetStarted, props())
+		r.after(time.Hour)
+		r.wantBirths(ConnectorTask, "0s 1s 3s 7s")
+		if r.last(ConnectorTask).State != state.Failed {
+			t.Errorf("connector %+v", r.last(ConnectorTask))
+		}
+		for n := range 2 {
+			r.want(n, "RUNNING")
+			r.wantBirths(n, "0s")
+		}
+	})
+}
+
+// Healthy for supervisor.task.restart.reset.after.ms: count and delay begin anew.
+func TestBudgetResetsAfterHealth(t *testing.T) {
+	onRig(t, func(task, inc int) part {
+		switch {
+		case task != 0:
+			return part{}
+		case inc == 4:
+			return part{fail: errBroken, failAfter: 5 * time.Minute}
+		}
+		return part{fail: errBroken}
+	}, func(r *rig) {
+		r.start(1, state.TargetStarted, props())
+		r.after(time.Hour)
+		r.wantBirths(0, "0s 1s 3s 7s 5m8s 5m10s 5m14s")
+		if st := r.last(0); st.State != state.Failed {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+func TestRestartOnRequestRevivesAndClearsTheBudget(t *testing.T) {
+	for _, which := range []int{ConnectorTask, 0} {
+		t.Run(map[int]string{ConnectorTask: "connector", 0: "task"}[which], func(t *testing.T) {
+			onRig(t, failing(which, 5), func(r *rig) {
+				r.start(1, state.TargetStarted, props())
+				r.after(time.Hour)
+				if r.last(which).State != state.Failed {
+					t.Fatalf("status %+v", r.last(which))
+				}
+				if err := r.restart(which, time.Second); err != nil { // #5: says RUNNING, then fails, budget anew
+					t.Fatalf("restart: %v", err)
+				}
+				r.after(10 * time.Second)
+				st := r.last(which)
+				if st.State != state.Running || st.Restarts != 1 {
+					t.Errorf("status %+v", st)
+				}
+				r.wantBirths(which, "0s 1s 3s 7s 1h0m0s 1h0m1s")
+				if !strings.HasSuffix(r.statuses(which), "FAILED RESTARTING RUNNING RESTARTING RUNNING") {
+					t.Errorf("states %s", r.statuses(which))
+				}
+			})
+		})
+	}
+}
+
+func TestRestartAnswers(t *testing.T) {
+	t.Run("a child that runs is stopped first", func(t *testing.T) {
+		onRig(t, func(int, int) part { return part{stopTakes: 2 * time.Second} }, func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			if err := r.restart(0, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			r.wantBirths(0, "0s 2s")
+			r.want(0, "RUNNING RESTARTING RUNNING")
+		})
+	})
+	t.Run("a child that fails as it starts", func(t *testing.T) {
+		onRig(t, func(_, inc int) part { return part{silent: inc > 1, fail: map[bool]error{true: errBroken}[inc > 1]} }, func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			err := r.restart(0, time.Minute)
+			if err == nil || !strings.Contains(err.Error(), "broken") {
+				t.Errorf("answer %v", err)
+			}
+		})
+	})
+	t.Run("a child that hangs as it starts", func(t *testing.T) {
+		onRig(t, func(_, inc int) part { return part{silent: inc > 1} }, func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			if err := r.restart(0, 10*time.Second); err == nil {
+				t.Error("it was said to have started")
+			}
+			r.want(0, "RUNNING RESTARTING")
+		})
+	})
+	t.Run("a child that hangs as it stops is left behind", func(t *testing.T) {
+		onRig(t, func(_, inc int) part { return part{hangs: inc == 1} }, func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			if err := r.restart(0, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			r.wantBirths(0, "0s 5.1s")
+			r.want(0, "RUNNING RESTARTING RUNNING")
+			if !strings.Contains(r.logged(), "left behind as a zombie") {
+				t.Errorf("log:\n%s", r.logged())
+			}
+		})
+	})
+	t.Run("nobody of that number", func(t *testing.T) {
+		onRig(t, always, func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			if err := r.restart(7, time.Second); !errors.Is(err, act.ErrGone) {
+				t.Errorf("answer %v", err)
+			}
+		})
+	})
+	t.Run("of a paused connector", func(t *testing.T) {
+		onRig(t, always, func(r *rig) {
+			r.start(1, state.TargetPaused, props())
+			if err := r.restart(ConnectorTask, time.Second); err != nil {
+				t.Errorf("connector: %v", err)
+			}
+			if err := r.restart(0, time.Second); err != nil {
+				t.Errorf("task: %v", err)
+			}
+			r.wantBirths(ConnectorTask, "")
+			r.want(ConnectorTask, "PAUSED RESTARTING PAUSED")
+			r.want(0, "PAUSED RESTARTING PAUSED")
+		})
+	})
+	t.Run("while it waits for its next try", func(t *testing.T) {
+		onRig(t, failing(0, 3), func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			r.after(4 * time.Second) // failed three times; #4 is due at 7 s
+			if err := r.restart(0, time.Second); err != nil {
+				t.Fatal(err)
+			}
+			r.after(time.Minute)
+			r.wantBirths(0, "0s 1s 3s 4s")
+			if st := r.last(0); st.State != state.Running || st.Restarts != 0 {
+				t.Errorf("status %+v", st)
+			}
+		})
+	})
+	t.Run("twice at once", func(t *testing.T) {
+		onRig(t, func(int, int) part { return part{stopTakes: time.Second} }, func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			answers := make(chan error, 2)
+			for range 2 {
+				go func() { answers <- r.restart(0, time.Minute) }()
+			}
+			synctest.Wait()
+			r.after(5 * time.Second)
+			for range 2 {
+				if err := <-answers; err != nil {
+					t.Error(err)
+				}
+			}
+			r.wantBirths(0, "0s 1s")
+		})
+	})
+}
+
+// Target states: what REST shows of the connector and of a task after each change.
+func TestPauseResumeStop(t *testing.T) {
+	const s, p, x = state.TargetStarted, state.TargetPaused, state.TargetStopped
+	for _, tt := range []struct {
+		name            string
+		first           state.TargetState
+		then            []state.TargetState
+		connector, task string
+		connectorBirths int
+	}{
+		{"pause", s, []state.TargetState{p}, "RUNNING PAUSED", "RUNNING PAUSED", 1},
+		{"pause twice", s, []state.TargetState{p, p}, "RUNNING PAUSED", "RUNNING PAUSED PAUSED", 1},
+		{"pause and resume", s, []state.TargetState{p, s}, "RUNNING PAUSED RUNNING", "RUNNING PAUSED RUNNING", 2},
+		{"resume twice", s, []state.TargetState{p, s, s}, "RUNNING PAUSED RUNNING", "RUNNING PAUSED RUNNING RUNNING", 2},
+		{"stop", s, []state.TargetState{x}, "RUNNING STOPPED", "RUNNING PAUSED", 1},
+		{"stop and resume", s, []state.TargetState{x, s}, "RUNNING STOPPED RUNNING", "RUNNING PAUSED RUNNING", 2},
+		{"stop, pause, resume", s, []state.TargetState{x, p, s}, "RUNNING STOPPED PAUSED RUNNING", "RUNNING PAUSED PAUSED RUNNING", 2},
+		{"pause, stop, pause", s, []state.TargetState{p, x, p}, "RUNNING PAUSED STOPPED PAUSED", "RUNNING PAUSED PAUSED PAUSED", 1},
+		{"begun paused", p, []state.TargetState{s}, "PAUSED RUNNING", "PAUSED RUNNING", 1},
+		{"begun stopped", x, []state.TargetState{s}, "STOPPED RUNNING", "RUNNING RUNNING", 1},
+		{"begun started and left so", s, []state.TargetState{s}, "RUNNING", "RUNNING RUNNING", 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			onRig(t, always, func(r *rig) {
+				r.start(1, tt.first, props())
+				for _, target := range tt.then {
+					r.send(SetTarget{target})
+				}
+				r.want(ConnectorTask, tt.connector)
+				r.want(0, tt.task)
+				r.wantBirths(0, "0s")
+				if got := len(r.born(ConnectorTask)); got != tt.connectorBirths {
+					t.Errorf("%d births of the connector object, want %d", got, tt.connectorBirths)
+				}
+			})
+		})
+	}
+}
+
+// The last wish wins, also while the object is still stopping.
+func TestTargetChangesWhileStopping(t *testing.T) {
+	slow := func(int, int) part { return part{stopTakes: 3 * time.Second} }
+	onRig(t, slow, func(r *rig) {
+		r.start(0, state.TargetStarted, props())
+		r.send(SetTarget{state.TargetPaused})
+		r.after(time.Second)
+		r.send(SetTarget{state.TargetStarted})
+		r.after(10 * time.Second)
+		r.want(ConnectorTask, "RUNNING RUNNING")
+		r.wantBirths(ConnectorTask, "0s 3s")
+	})
+	onRig(t, slow, func(r *rig) {
+		r.start(0, state.TargetStarted, props())
+		r.send(StartConnector{Props: props("x", "y"), Target: state.TargetStarted}) // stop and start
+		r.after(time.Second)
+		r.send(SetTarget{state.TargetStopped})
+		r.after(10 * time.Second)
+		r.want(ConnectorTask, "RUNNING STOPPED")
+		r.wantBirths(ConnectorTask, "0s")
+	})
+}
+
+func TestPauseAndFailure(t *testing.T) {
+	t.Run("a task that waits for its next try keeps the wish", func(t *testing.T) {
+		onRig(t, failing(0, 1), func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			r.send(SetTarget{state.TargetPaused})
+			r.after(time.Minute)
+			r.want(0, "RUNNING RESTARTING PAUSED")
+			if b := r.born(0); len(b) != 2 || b[1].target != state.TargetPaused {
+				t.Errorf("births %+v", b)
+			}
+		})
+	})
+	t.Run("a connector that waits for its next try is paused, and starts at resume", func(t *testing.T) {
+		onRig(t, failing(ConnectorTask, 1), func(r *rig) {
+			r.start(0, state.TargetStarted, props())
+			r.send(SetTarget{state.TargetPaused})
+			r.after(time.Minute)
+			r.want(ConnectorTask, "RUNNING RESTARTING PAUSED")
+			r.send(SetTarget{state.TargetStarted})
+			r.want(ConnectorTask, "RUNNING RESTARTING PAUSED RUNNING")
+		})
+	})
+	fatal := func(task, inc int) part {
+		if task == ConnectorTask && inc == 1 {
+			return part{fail: errs.Config.New("wrong")}
+		}
+		return part{}
+	}
+	t.Run("a failed connector stays failed when it is paused and resumed", func(t *testing.T) {
+		onRig(t, fatal, func(r *rig) {
+			r.start(0, state.TargetStarted, props())
+			r.after(time.Second)
+			r.send(SetTarget{state.TargetPaused}, SetTarget{state.TargetStarted})
+			r.after(time.Minute)
+			r.want(ConnectorTask, "RUNNING FAILED")
+		})
+	})
+	t.Run("a failed connector can be stopped and then resumed", func(t *testing.T) {
+		onRig(t, fatal, func(r *rig) {
+			r.start(0, state.TargetStarted, props())
+			r.after(time.Second)
+			r.send(SetTarget{state.TargetStopped})
+			r.after(time.Second)
+			r.send(SetTarget{state.TargetStarted})
+			r.want(ConnectorTask, "RUNNING FAILED STOPPED RUNNING")
+		})
+	})
+	t.Run("a connector whose stop fails is stopped all the same", func(t *testing.T) {
+		onRig(t, func(_, inc int) part { return part{failsStop: errBroken} }, func(r *rig) {
+			r.start(0, state.TargetStarted, props())
+			r.send(SetTarget{state.TargetStopped})
+			r.after(time.Minute)
+			r.want(ConnectorTask, "RUNNING STOPPED")
+			r.send(SetTarget{state.TargetStarted})
+			r.want(ConnectorTask, "RUNNING STOPPED RUNNING")
+		})
+	})
+}
+
+func TestChangedConfigurationRestarts(t *testing.T) {
+	onRig(t, failing(ConnectorTask, 100), func(r *rig) {
+		r.start(1, state.TargetStarted, props())
+		r.after(time.Minute)
+		if r.last(ConnectorTask).State != state.Failed {
+			t.Fatalf("status %+v", r.last(ConnectorTask))
+		}
+		changed := props("topic", "b", "supervisor.connector.restart.max", "1")
+		r.send(StartConnector{Props: changed, Target: state.TargetStarted})
+		r.after(time.Minute)
+		births := r.born(ConnectorTask)
+		if len(births) != 6 || births[4].props["topic"] != "b" || births[5].at-births[4].at != time.Second {
+			t.Errorf("births %+v", births)
+		}
+		r.wantBirths(0, "0s") // the herder says whether tasks restart
+		r.send(StartTask{Task: 0, Connector: changed, Props: map[string]string{"part": "2"}})
+		b := r.born(0)
+		if len(b) != 2 || b[1].props["part"] != "2" || b[1].connector["topic"] != "b" || b[1].inc != 2 {
+			t.Errorf("births of the task %+v", b)
+		}
+	})
+}
+
+func TestStopTask(t *testing.T) {
+	t.Run("in time", func(t *testing.T) {
+		onRig(t, func(int, int) part { return part{stopTakes: time.Second} }, func(r *rig) {
+			r.start(2, state.TargetStarted, props())
+			r.send(StopTask{0, time.Now().Add(5 * time.Second)})
+			r.after(time.Minute)
+			r.want(0, "RUNNING UNASSIGNED")
+			r.want(1, "RUNNING")
+			if got := heard[Stopped](r); len(got) != 1 || got[0] != (Stopped{"c/1", 0, false}) {
+				t.Errorf("answers %+v", got)
+			}
+		})
+	})
+	t.Run("one that hangs is abandoned", func(t *testing.T) {
+		onRig(t, func(n, _ int) part { return part{hangs: n == 0} }, func(r *rig) {
+			r.start(2, state.TargetStarted, props())
+			begun := time.Now()
+			r.send(StopTask{0, begun.Add(3 * time.Second)})
+			r.after(3 * time.Second)
+			if got := heard[Stopped](r); len(got) != 0 {
+				t.Errorf("answered before the deadline: %+v", got)
+			}
+			r.after(200 * time.Millisecond)
+			if got := heard[Stopped](r); len(got) != 1 || !got[0].Abandoned {
+				t.Errorf("answers %+v", got)
+			}
+			r.want(0, "RUNNING UNASSIGNED")
+			r.want(1, "RUNNING")
+		})
+	})
+	t.Run("one that waits for its next try", func(t *testing.T) {
+		onRig(t, failing(0, 100), func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			r.send(StopTask{0, time.Now().Add(5 * time.Second)})
+			r.after(time.Hour)
+			r.want(0, "RUNNING RESTARTING UNASSIGNED")
+			r.wantBirths(0, "0s")
+			if got := heard[Stopped](r); len(got) != 1 || got[0].Abandoned {
+				t.Errorf("answers %+v", got)
+			}
+		})
+	})
+	t.Run("one that fails while it stops", func(t *testing.T) {
+		onRig(t, func(int, int) part { return part{failsStop: errBroken} }, func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			r.send(StopTask{0, time.Now().Add(5 * time.Second)})
+			r.after(time.Hour)
+			r.want(0, "RUNNING UNASSIGNED")
+			r.wantBirths(0, "0s")
+			if got := heard[Stopped](r); len(got) != 1 || got[0].Abandoned {
+				t.Errorf("answers %+v", got)
+			}
+		})
+	})
+	t.Run("one that never was", func(t *testing.T) {
+		onRig(t, always, func(r *rig) {
+			r.send(StopTask{4, time.Now()})
+			if got := heard[Stopped](r); len(got) != 1 || got[0].Task != 4 {
+				t.Errorf("answers %+v", got)
+			}
+		})
+	})
+	t.Run("wished again while it stops", func(t *testing.T) {
+		onRig(t, func(_, inc int) part { return part{stopTakes: 2 * time.Second} }, func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			r.send(StopTask{0, time.Now().Add(5 * time.Second)})
+			r.after(time.Second)
+			r.send(StartTask{Task: 0, Connector: props(), Props: props("part", "new")})
+			r.after(time.Minute)
+			r.wantBirths(0, "0s 2s")
+			if st := r.last(0); st.State != state.Running {
+				t.Errorf("status %+v", st)
+			}
+		})
+	})
+}
+
+func TestStopAll(t *testing.T) {
+	t.Run("all in time", func(t *testing.T) {
+		onRig(t, func(n, _ int) part { return part{stopTakes: time.Duration(n+2) * time.Second} }, func(r *rig) {
+			r.start(3, state.TargetStarted, props())
+			r.send(StopAll{time.Now().Add(5 * time.Second)})
+			r.after(3500 * time.Millisecond)
+			if len(heard[AllStopped](r)) != 0 {
+				t.Error("answered before everybody had stopped")
+			}
+			r.after(time.Second)
+			if got := heard[AllStopped](r); len(got) != 1 || len(got[0].Abandoned) != 0 {
+				t.Errorf("answers %+v", got)
+			}
+			for n := -1; n < 3; n++ {
+				r.want(n, "RUNNING UNASSIGNED")
+			}
+		})
+	})
+	t.Run("those that hang are named", func(t *testing.T) {
+		onRig(t, func(n, _ int) part { return part{hangs: n != 1} }, func(r *rig) {
+			r.start(3, state.TargetStarted, props())
+			r.send(StopAll{time.Now().Add(5 * time.Second)})
+			r.after(5200 * time.Millisecond)
+			got := heard[AllStopped](r)
+			if len(got) != 1 {
+				t.Fatalf("answers %+v", got)
+			}
+			slices.Sort(got[0].Abandoned)
+			if !slices.Equal(got[0].Abandoned, []string{"0", "2", "connector"}) {
+				t.Errorf("abandoned %v", got[0].Abandoned)
+			}
+		})
+	})
+	t.Run("with nobody there", func(t *testing.T) {
+		onRig(t, always, func(r *rig) {
+			r.send(StopAll{time.Now().Add(5 * time.Second)})
+			if got := heard[AllStopped](r); len(got) != 1 {
+				t.Errorf("answers %+v", got)
+			}
+		})
+	})
+	t.Run("with a failed one, one that waits and one that stops", func(t *testing.T) {
+		onRig(t, func(n, _ int) part {
+			switch n {
+			case 0:
+				return part{fail: errs.Config.New("wrong")}
+			case 1:
+				return part{fail: errBroken}
+			}
+			return part{stopTakes: 2 * time.Second}
+		}, func(r *rig) {
+			r.start(3, state.TargetStarted, props())
+			r.send(StopTask{2, time.Now().Add(5 * time.Second)})
+			r.after(500 * time.Millisecond)
+			r.send(StopAll{time.Now().Add(5 * time.Second)})
+			r.after(time.Hour)
+			if got := heard[AllStopped](r); len(got) != 1 || len(got[0].Abandoned) != 0 {
+				t.Errorf("answers %+v", got)
+			}
+			r.wantBirths(1, "0s")
+		})
+	})
+	t.Run("nothing starts afterwards", func(t *testing.T) {
+		onRig(t, always, func(r *rig) {
+			r.start(1, state.TargetStarted, props())
+			r.send(StopAll{time.Now().Add(5 * time.Second)},
+				StartTask{Task: 5, Connector: props(), Props: props()},
+				StartConnector{Props: props(), Target: state.TargetStarted},
+				SetTarget{state.TargetStarted})
+			if err := r.restart(0, time.Second); !errors.Is(err, act.ErrGone) {
+				t.Errorf("restart: %v", err)
+			}
+			r.after(time.Hour)
+			if n := len(r.born(5)) + len(r.born(0)) + len(r.born(ConnectorTask)); n != 2 {
+				t.Errorf("%d births", n)
+			}
+			if got := heard[AllStopped](r); len(got) != 1 {
+				t.Errorf("answers %+v", got)
+			}
+		})
+	})
+}
+
+func TestWordsOfOlderIncarnationsAreIgnored(t *testing.T) {
+	onRig(t, failing(0, 1), func(r *rig) {
+		r.start(1, state.TargetStarted, props())
+		r.after(2 * time.Second)
+		before := r.statuses(0)
+		id := state.TaskID{Connector: "c/1", Task: 0}
+		r.send(
+			task.Changed{ID: id, Inc: 1, State: state.Paused},
+			task.Done{ID: id, Inc: 1},
+			restartDue{0, 1}, stopDue{0, 1}, stopDue{0, 2}, // #2 is not stopping
+			task.Changed{ID: state.TaskID{Connector: "c/1", Task: 9}, Inc: 1, State: state.Paused},
+			task.Done{ID: state.TaskID{Connector: "c/1", Task: 9}, Inc: 1},
+			instanceChanged{0, state.Failed, ""}, instanceDone{0}, instanceDone{7},
+			TaskConfigsReady{Name: "c/1", Inc: 7},
+		)
+		r.after(time.Hour)
+		if got := r.statuses(0); got != before {
+			t.Errorf("states %s, before %s", got, before)
+		}
+		r.want(ConnectorTask, "RUNNING")
+		r.wantBirths(0, "0s 1s")
+		if got := heard[TaskConfigsReady](r); len(got) != 0 {
+			t.Errorf("handed on: %+v", got)
+		}
+		if len(r.reasons) != 0 {
+			t.Errorf("the supervisor failed: %v", r.reasons)
+		}
+	})
+}
+
+// A child whose end comes while it is being stopped for a restart is not a failure of the next.
+func TestFailureWhileRestarting(t *testing.T) {
+	onRig(t, func(_, inc int) part { return part{failsStop: map[bool]error{true: errBroken}[inc == 1]} }, func(r *rig) {
+		r.start(1, state.TargetStarted, props())
+		if err := r.restart(0, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		r.want(0, "RUNNING RESTARTING RUNNING")
+		if st := r.last(0); st.Restarts != 0 {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
+func TestChildThatLeavesUnaskedCountsAsFailure(t *testing.T) {
+	onRig(t, func(n, inc int) part {
+		if n == 0 && inc == 1 {
+			return part{leaves: 10 * time.Second}
+		}
+		return part{}
+	}, func(r *rig) {
+		r.start(1, state.TargetStarted, props())
+		r.after(time.Minute)
+		r.want(0, "RUNNING RESTARTING RUNNING")
+		r.wantBirths(0, "0s 11s")
+		if !strings.Contains(r.logged(), "ended without being asked to") {
+			t.Errorf("log:\n%s", r.logged())
+		}
+	})
+}
+
+func TestTaskConfigsAreAskedForAndHandedOn(t *testing.T) {
+	onRig(t, always, func(r *rig) {
+		r.send(RequestTaskConfigs{}) // nobody there: nothing
+		r.start(0, state.TargetStarted, props())
+		r.send(RequestTaskConfigs{})
+		if got := heard[TaskConfigsReady](r); len(got) != 1 || got[0].Inc != 1 {
+			t.Errorf("handed on: %+v", got)
+		}
+		r.send(StopAll{time.Now().Add(time.Second)}, TaskConfigsReady{Name: "c/1", Inc: 1})
+		if got := heard[TaskConfigsReady](r); len(got) != 1 {
+			t.Errorf("handed on while closing: %+v", got)
+		}
+	})
+}
+
+func TestWrongSupervisorSettingsFallBackToTheWorkers(t *testing.T) {
+	onRig(t, failing(0, 100), func(r *rig) {
+		r.env.Worker.Supervisor.Task.Enabled, r.env.Worker.Supervisor.Task.Max = true, 1
+		r.env.Worker.Supervisor.Task.Window, r.env.Worker.Supervisor.Task.Initial = time.Hour, time.Second
+		r.env.Worker.Supervisor.Task.MaxDelay, r.env.Worker.Supervisor.Task.Multiplier = time.Minute, 2
+		r.start(1, state.TargetStarted, map[string]string{"supervisor.task.restart.max": "many"})
+		r.after(time.Hour)
+		r.wantBirths(0, "0s 1s")
+		if !strings.Contains(r.logged(), "supervisor settings of the connector not used") {
+			t.Errorf("log:\n%s", r.logged())
+		}
+	})
+}
+
+func TestStalledIsLogged(t *testing.T) {
+	onRig(t, always, func(r *rig) {
+		r.start(1, state.TargetStarted, props())
+		r.send(task.Stalled{ID: state.TaskID{Connector: "c/1", Task: 0}, Inc: 1, In: "poll", For: 301 * time.Second})
+		r.want(0, "RUNNING")
+		if !strings.Contains(r.logged(), "in=poll") || !strings.Contains(r.logged(), "for=5m1s") {
+			t.Errorf("log:\n%s", r.logged())
+		}
+	})
+}
+
+// The parent of a supervisor that fails hears of it with the stack; waiting askers get an answer.
+func TestStoppedSupervisorAnswersWaiters(t *testing.T) {
+	onRig(t, func(_, inc int) part { return part{silent: inc > 1} }, func(r *rig) {
+		r.start(1, state.TargetStarted, props())
+		answer := make(chan error, 1)
+		go func() { answer <- r.restart(0, time.Hour) }()
+		r.after(time.Second)
+		r.sys.Root.Stop(r.sup)
+		r.after(time.Second)
+		if err := <-answer; !errors.Is(err, act.ErrGone) {
+			t.Errorf("answer %v", err)
+		}
+	})
+}
