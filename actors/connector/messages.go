@@ -94,4 +94,7 @@ type (
 type Factory struct {
 	Instance func(inc int, props map[string]string) *actor.Props
 	Task     func(inc int, id state.TaskID, connector, props map[string]string, target state.TargetState) *actor.Props
+	// Version is that of the plugin that a connector's raw configuration names, "" if it can't be
+	// told; nil if nobody knows.
+	Version func(props map[string]string) string
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
 // part is how one incarnation behaves.
@@ -80,16 +81,23 @@ func props(more ...string) map[string]string {
 }
 
 // onRig runs f with a supervisor in a bubble; every goroutine must have ended afterwards.
-func onRig(t *testing.T, c cast, f func(r *rig)) {
+func onRig(t *testing.T, c cast, f func(t *testing.T, r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, cast: c, begun: time.Now(), log: &bytes.Buffer{}, pids: map[string]*actor.PID{}}
 		log := slog.New(slog.NewTextHandler(lockedWriter{r}, &slog.HandlerOptions{Level: slog.LevelInfo}))
 		r.sys = act.NewSystem(log)
-		r.env = &task.Env{Log: log, WorkerID: "w:8083", Worker: &settings.Worker{TaskShutdownTimeout: 5 * time.Second}}
+		reg, err := plugin.NewRegistry()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.env = &task.Env{Log: log, Registry: reg, WorkerID: "w:8083", Worker: &settings.Worker{TaskShutdownTimeout: 5 * time.Second}}
 		r.parent = r.sys.Root.Spawn(act.Props(func() actor.Actor { return r }))
 		synctest.Wait()
-		f(r)
+		f(t, r)
+		for _, why := range r.reasons {
+			t.Errorf("the supervisor itself failed: %s", act.AsFailure(why, false).Trace())
+		}
 		r.sys.Root.Stop(r.parent)
 		time.Sleep(2 * time.Second) // a dead letter keeps a goroutine of the library for one
 		synctest.Wait()
@@ -166,7 +174,7 @@ func (p *player) Receive(c actor.Context) {
 			p.say(c, st)
 		}
 		if p.fail != nil {
-			act.After(c, p.failAfter, failNow{p.fail})
+			act.After(c, p.failAfter+1, failNow{p.fail}) // +1: once all is at rest, so that RUNNING was heard
 		}
 		if p.leaves > 0 {
 			act.After(c, p.leaves, sayDone{})
@@ -246,7 +254,6 @@ func (r *rig) restart(n int, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(r.t.Context(), within)
 	defer cancel()
 	_, err := act.Ask(ctx, r.sys.Root, r.sup, nil, func(d act.Reply[struct{}]) any { return Restart{n, d} })
-	synctest.Wait()
 	return err
 }
 
@@ -294,7 +301,7 @@ func (r *rig) bornAt(n int) string {
 	var out []string
 	for _, b := range r.births {
 		if b.task == n {
-			out = append(out, b.at.String())
+			out = append(out, b.at.Round(time.Millisecond).String())
 		}
 	}
 	return strings.Join(out, " ")

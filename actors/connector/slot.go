@@ -159,10 +159,16 @@ func (s *Supervisor) failed(sl *slot, f *act.Failure) {
 		s.spawn(sl)
 		return
 	}
-	delay, ok := sl.budget.Next(sl.policy, time.Now(), rand.Float64())
+	var (
+		delay time.Duration
+		ok    bool
+	)
+	if !f.Fatal { // else it is no restart that counts
+		delay, ok = sl.budget.Next(sl.policy, time.Now(), rand.Float64())
+	}
 	log := s.log.With("task", s.label(sl), "restarts", sl.budget.Restarts())
 	s.answer(sl, f)
-	if f.Fatal || !ok {
+	if !ok {
 		why := "no restarts left in its budget"
 		switch {
 		case f.Fatal:

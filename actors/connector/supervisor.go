@@ -40,6 +40,13 @@ func Props(env *task.Env, name string) *actor.Props {
 		Task: func(inc int, id state.TaskID, connector, props map[string]string, target state.TargetState) *actor.Props {
 			return task.Props(env, task.Spec{ID: id, Inc: inc, Connector: connector, Props: props, Target: target})
 		},
+		Version: func(props map[string]string) string {
+			p, _, err := task.FindConnector(env.Registry, props)
+			if err != nil {
+				return "" // an unknown class, or one behind a reference
+			}
+			return p.Describe().Version
+		},
 	})
 }
 
@@ -144,11 +151,10 @@ func (s *Supervisor) startConnector(m StartConnector) {
 // version is that of the plugin that runs, or would run; "" if it can't be told from the raw
 // configuration.
 func (s *Supervisor) version(props map[string]string) string {
-	p, _, err := task.FindConnector(s.env.Registry, props)
-	if err != nil {
+	if s.make.Version == nil {
 		return ""
 	}
-	return p.Describe().Version
+	return s.make.Version(props)
 }
 
 // policies are the supervisor.* settings in force; what is wrong with them is told when the

@@ -25,7 +25,7 @@ func failing(which, n int) cast {
 }
 
 func TestRestartsWithBackoffUntilItRuns(t *testing.T) {
-	onRig(t, failing(0, 3), func(r *rig) {
+	onRig(t, failing(0, 3), func(t *testing.T, r *rig) {
 		r.start(2, state.TargetStarted, props())
 		r.after(time.Minute)
 		r.wantBirths(0, "0s 1s 3s 7s")
@@ -44,7 +44,7 @@ func TestRestartsWithBackoffUntilItRuns(t *testing.T) {
 }
 
 func TestBudgetSpentIsFailedWithTrace(t *testing.T) {
-	onRig(t, failing(0, 100), func(r *rig) {
+	onRig(t, failing(0, 100), func(t *testing.T, r *rig) {
 		r.start(2, state.TargetStarted, props())
 		r.after(time.Hour)
 		r.wantBirths(0, "0s 1s 3s 7s")
@@ -63,7 +63,7 @@ func TestBudgetSpentIsFailedWithTrace(t *testing.T) {
 }
 
 func TestRestartingShowsTheTrace(t *testing.T) {
-	onRig(t, failing(0, 1), func(r *rig) {
+	onRig(t, failing(0, 1), func(t *testing.T, r *rig) {
 		r.start(1, state.TargetStarted, props())
 		r.after(500 * time.Millisecond)
 		if st := r.last(0); st.State != state.Restarting || !strings.Contains(st.Trace, "broken") {
@@ -90,7 +90,7 @@ func TestFatalAndDisabledAreFailedAtOnce(t *testing.T) {
 					return part{fail: tt.err}
 				}
 				return part{}
-			}, func(r *rig) {
+			}, func(t *testing.T, r *rig) {
 				r.start(2, state.TargetStarted, tt.conf)
 				r.after(time.Hour)
 				r.wantBirths(0, "0s")
@@ -108,7 +108,7 @@ func TestFatalAndDisabledAreFailedAtOnce(t *testing.T) {
 }
 
 func TestFailedConnectorLeavesItsTasksAlone(t *testing.T) {
-	onRig(t, failing(ConnectorTask, 100), func(r *rig) {
+	onRig(t, failing(ConnectorTask, 100), func(t *testing.T, r *rig) {
 		r.start(2, state.TargetStarted, props())
 		r.after(time.Hour)
 		r.wantBirths(ConnectorTask, "0s 1s 3s 7s")
@@ -132,7 +132,7 @@ func TestBudgetResetsAfterHealth(t *testing.T) {
 			return part{fail: errBroken, failAfter: 5 * time.Minute}
 		}
 		return part{fail: errBroken}
-	}, func(r *rig) {
+	}, func(t *testing.T, r *rig) {
 		r.start(1, state.TargetStarted, props())
 		r.after(time.Hour)
 		r.wantBirths(0, "0s 1s 3s 7s 5m8s 5m10s 5m14s")
@@ -145,7 +145,7 @@ func TestBudgetResetsAfterHealth(t *testing.T) {
 func TestRestartOnRequestRevivesAndClearsTheBudget(t *testing.T) {
 	for _, which := range []int{ConnectorTask, 0} {
 		t.Run(map[int]string{ConnectorTask: "connector", 0: "task"}[which], func(t *testing.T) {
-			onRig(t, failing(which, 5), func(r *rig) {
+			onRig(t, failing(which, 5), func(t *testing.T, r *rig) {
 				r.start(1, state.TargetStarted, props())
 				r.after(time.Hour)
 				if r.last(which).State != state.Failed {
@@ -170,7 +170,7 @@ func TestRestartOnRequestRevivesAndClearsTheBudget(t *testing.T) {
 
 func TestRestartAnswers(t *testing.T) {
 	t.Run("a child that runs is stopped first", func(t *testing.T) {
-		onRig(t, func(int, int) part { return part{stopTakes: 2 * time.Second} }, func(r *rig) {
+		onRig(t, func(int, int) part { return part{stopTakes: 2 * time.Second} }, func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			if err := r.restart(0, time.Minute); err != nil {
 				t.Fatal(err)
@@ -180,7 +180,7 @@ func TestRestartAnswers(t *testing.T) {
 		})
 	})
 	t.Run("a child that fails as it starts", func(t *testing.T) {
-		onRig(t, func(_, inc int) part { return part{silent: inc > 1, fail: map[bool]error{true: errBroken}[inc > 1]} }, func(r *rig) {
+		onRig(t, func(_, inc int) part { return part{silent: inc > 1, fail: map[bool]error{true: errBroken}[inc > 1]} }, func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			err := r.restart(0, time.Minute)
 			if err == nil || !strings.Contains(err.Error(), "broken") {
@@ -189,7 +189,7 @@ func TestRestartAnswers(t *testing.T) {
 		})
 	})
 	t.Run("a child that hangs as it starts", func(t *testing.T) {
-		onRig(t, func(_, inc int) part { return part{silent: inc > 1} }, func(r *rig) {
+		onRig(t, func(_, inc int) part { return part{silent: inc > 1} }, func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			if err := r.restart(0, 10*time.Second); err == nil {
 				t.Error("it was said to have started")
@@ -198,7 +198,7 @@ func TestRestartAnswers(t *testing.T) {
 		})
 	})
 	t.Run("a child that hangs as it stops is left behind", func(t *testing.T) {
-		onRig(t, func(_, inc int) part { return part{hangs: inc == 1} }, func(r *rig) {
+		onRig(t, func(_, inc int) part { return part{hangs: inc == 1} }, func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			if err := r.restart(0, time.Minute); err != nil {
 				t.Fatal(err)
@@ -211,7 +211,7 @@ func TestRestartAnswers(t *testing.T) {
 		})
 	})
 	t.Run("nobody of that number", func(t *testing.T) {
-		onRig(t, always, func(r *rig) {
+		onRig(t, always, func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			if err := r.restart(7, time.Second); !errors.Is(err, act.ErrGone) {
 				t.Errorf("answer %v", err)
@@ -219,7 +219,7 @@ func TestRestartAnswers(t *testing.T) {
 		})
 	})
 	t.Run("of a paused connector", func(t *testing.T) {
-		onRig(t, always, func(r *rig) {
+		onRig(t, always, func(t *testing.T, r *rig) {
 			r.start(1, state.TargetPaused, props())
 			if err := r.restart(ConnectorTask, time.Second); err != nil {
 				t.Errorf("connector: %v", err)
@@ -233,7 +233,7 @@ func TestRestartAnswers(t *testing.T) {
 		})
 	})
 	t.Run("while it waits for its next try", func(t *testing.T) {
-		onRig(t, failing(0, 3), func(r *rig) {
+		onRig(t, failing(0, 3), func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			r.after(4 * time.Second) // failed three times; #4 is due at 7 s
 			if err := r.restart(0, time.Second); err != nil {
@@ -247,7 +247,7 @@ func TestRestartAnswers(t *testing.T) {
 		})
 	})
 	t.Run("twice at once", func(t *testing.T) {
-		onRig(t, func(int, int) part { return part{stopTakes: time.Second} }, func(r *rig) {
+		onRig(t, func(int, int) part { return part{stopTakes: time.Second} }, func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			answers := make(chan error, 2)
 			for range 2 {
@@ -288,7 +288,7 @@ func TestPauseResumeStop(t *testing.T) {
 		{"begun started and left so", s, []state.TargetState{s}, "RUNNING", "RUNNING RUNNING", 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			onRig(t, always, func(r *rig) {
+			onRig(t, always, func(t *testing.T, r *rig) {
 				r.start(1, tt.first, props())
 				for _, target := range tt.then {
 					r.send(SetTarget{target})
@@ -307,7 +307,7 @@ func TestPauseResumeStop(t *testing.T) {
 // The last wish wins, also while the object is still stopping.
 func TestTargetChangesWhileStopping(t *testing.T) {
 	slow := func(int, int) part { return part{stopTakes: 3 * time.Second} }
-	onRig(t, slow, func(r *rig) {
+	onRig(t, slow, func(t *testing.T, r *rig) {
 		r.start(0, state.TargetStarted, props())
 		r.send(SetTarget{state.TargetPaused})
 		r.after(time.Second)
@@ -316,7 +316,7 @@ func TestTargetChangesWhileStopping(t *testing.T) {
 		r.want(ConnectorTask, "RUNNING RUNNING")
 		r.wantBirths(ConnectorTask, "0s 3s")
 	})
-	onRig(t, slow, func(r *rig) {
+	onRig(t, slow, func(t *testing.T, r *rig) {
 		r.start(0, state.TargetStarted, props())
 		r.send(StartConnector{Props: props("x", "y"), Target: state.TargetStarted}) // stop and start
 		r.after(time.Second)
@@ -329,7 +329,7 @@ func TestTargetChangesWhileStopping(t *testing.T) {
 
 func TestPauseAndFailure(t *testing.T) {
 	t.Run("a task that waits for its next try keeps the wish", func(t *testing.T) {
-		onRig(t, failing(0, 1), func(r *rig) {
+		onRig(t, failing(0, 1), func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			r.send(SetTarget{state.TargetPaused})
 			r.after(time.Minute)
@@ -340,7 +340,7 @@ func TestPauseAndFailure(t *testing.T) {
 		})
 	})
 	t.Run("a connector that waits for its next try is paused, and starts at resume", func(t *testing.T) {
-		onRig(t, failing(ConnectorTask, 1), func(r *rig) {
+		onRig(t, failing(ConnectorTask, 1), func(t *testing.T, r *rig) {
 			r.start(0, state.TargetStarted, props())
 			r.send(SetTarget{state.TargetPaused})
 			r.after(time.Minute)
@@ -356,7 +356,7 @@ func TestPauseAndFailure(t *testing.T) {
 		return part{}
 	}
 	t.Run("a failed connector stays failed when it is paused and resumed", func(t *testing.T) {
-		onRig(t, fatal, func(r *rig) {
+		onRig(t, fatal, func(t *testing.T, r *rig) {
 			r.start(0, state.TargetStarted, props())
 			r.after(time.Second)
 			r.send(SetTarget{state.TargetPaused}, SetTarget{state.TargetStarted})
@@ -365,7 +365,7 @@ func TestPauseAndFailure(t *testing.T) {
 		})
 	})
 	t.Run("a failed connector can be stopped and then resumed", func(t *testing.T) {
-		onRig(t, fatal, func(r *rig) {
+		onRig(t, fatal, func(t *testing.T, r *rig) {
 			r.start(0, state.TargetStarted, props())
 			r.after(time.Second)
 			r.send(SetTarget{state.TargetStopped})
@@ -375,7 +375,7 @@ func TestPauseAndFailure(t *testing.T) {
 		})
 	})
 	t.Run("a connector whose stop fails is stopped all the same", func(t *testing.T) {
-		onRig(t, func(_, inc int) part { return part{failsStop: errBroken} }, func(r *rig) {
+		onRig(t, func(_, inc int) part { return part{failsStop: errBroken} }, func(t *testing.T, r *rig) {
 			r.start(0, state.TargetStarted, props())
 			r.send(SetTarget{state.TargetStopped})
 			r.after(time.Minute)
@@ -387,7 +387,7 @@ func TestPauseAndFailure(t *testing.T) {
 }
 
 func TestChangedConfigurationRestarts(t *testing.T) {
-	onRig(t, failing(ConnectorTask, 100), func(r *rig) {
+	onRig(t, failing(ConnectorTask, 100), func(t *testing.T, r *rig) {
 		r.start(1, state.TargetStarted, props())
 		r.after(time.Minute)
 		if r.last(ConnectorTask).State != state.Failed {
@@ -411,7 +411,7 @@ func TestChangedConfigurationRestarts(t *testing.T) {
 
 func TestStopTask(t *testing.T) {
 	t.Run("in time", func(t *testing.T) {
-		onRig(t, func(int, int) part { return part{stopTakes: time.Second} }, func(r *rig) {
+		onRig(t, func(int, int) part { return part{stopTakes: time.Second} }, func(t *testing.T, r *rig) {
 			r.start(2, state.TargetStarted, props())
 			r.send(StopTask{0, time.Now().Add(5 * time.Second)})
 			r.after(time.Minute)
@@ -423,7 +423,7 @@ func TestStopTask(t *testing.T) {
 		})
 	})
 	t.Run("one that hangs is abandoned", func(t *testing.T) {
-		onRig(t, func(n, _ int) part { return part{hangs: n == 0} }, func(r *rig) {
+		onRig(t, func(n, _ int) part { return part{hangs: n == 0} }, func(t *testing.T, r *rig) {
 			r.start(2, state.TargetStarted, props())
 			begun := time.Now()
 			r.send(StopTask{0, begun.Add(3 * time.Second)})
@@ -440,7 +440,7 @@ func TestStopTask(t *testing.T) {
 		})
 	})
 	t.Run("one that waits for its next try", func(t *testing.T) {
-		onRig(t, failing(0, 100), func(r *rig) {
+		onRig(t, failing(0, 100), func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			r.send(StopTask{0, time.Now().Add(5 * time.Second)})
 			r.after(time.Hour)
@@ -452,7 +452,7 @@ func TestStopTask(t *testing.T) {
 		})
 	})
 	t.Run("one that fails while it stops", func(t *testing.T) {
-		onRig(t, func(int, int) part { return part{failsStop: errBroken} }, func(r *rig) {
+		onRig(t, func(int, int) part { return part{failsStop: errBroken} }, func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			r.send(StopTask{0, time.Now().Add(5 * time.Second)})
 			r.after(time.Hour)
@@ -464,7 +464,7 @@ func TestStopTask(t *testing.T) {
 		})
 	})
 	t.Run("one that never was", func(t *testing.T) {
-		onRig(t, always, func(r *rig) {
+		onRig(t, always, func(t *testing.T, r *rig) {
 			r.send(StopTask{4, time.Now()})
 			if got := heard[Stopped](r); len(got) != 1 || got[0].Task != 4 {
 				t.Errorf("answers %+v", got)
@@ -472,7 +472,7 @@ func TestStopTask(t *testing.T) {
 		})
 	})
 	t.Run("wished again while it stops", func(t *testing.T) {
-		onRig(t, func(_, inc int) part { return part{stopTakes: 2 * time.Second} }, func(r *rig) {
+		onRig(t, func(_, inc int) part { return part{stopTakes: 2 * time.Second} }, func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			r.send(StopTask{0, time.Now().Add(5 * time.Second)})
 			r.after(time.Second)
@@ -488,7 +488,7 @@ func TestStopTask(t *testing.T) {
 
 func TestStopAll(t *testing.T) {
 	t.Run("all in time", func(t *testing.T) {
-		onRig(t, func(n, _ int) part { return part{stopTakes: time.Duration(n+2) * time.Second} }, func(r *rig) {
+		onRig(t, func(n, _ int) part { return part{stopTakes: time.Duration(n+2) * time.Second} }, func(t *testing.T, r *rig) {
 			r.start(3, state.TargetStarted, props())
 			r.send(StopAll{time.Now().Add(5 * time.Second)})
 			r.after(3500 * time.Millisecond)
@@ -505,7 +505,7 @@ func TestStopAll(t *testing.T) {
 		})
 	})
 	t.Run("those that hang are named", func(t *testing.T) {
-		onRig(t, func(n, _ int) part { return part{hangs: n != 1} }, func(r *rig) {
+		onRig(t, func(n, _ int) part { return part{hangs: n != 1} }, func(t *testing.T, r *rig) {
 			r.start(3, state.TargetStarted, props())
 			r.send(StopAll{time.Now().Add(5 * time.Second)})
 			r.after(5200 * time.Millisecond)
@@ -520,7 +520,7 @@ func TestStopAll(t *testing.T) {
 		})
 	})
 	t.Run("with nobody there", func(t *testing.T) {
-		onRig(t, always, func(r *rig) {
+		onRig(t, always, func(t *testing.T, r *rig) {
 			r.send(StopAll{time.Now().Add(5 * time.Second)})
 			if got := heard[AllStopped](r); len(got) != 1 {
 				t.Errorf("answers %+v", got)
@@ -536,7 +536,7 @@ func TestStopAll(t *testing.T) {
 				return part{fail: errBroken}
 			}
 			return part{stopTakes: 2 * time.Second}
-		}, func(r *rig) {
+		}, func(t *testing.T, r *rig) {
 			r.start(3, state.TargetStarted, props())
 			r.send(StopTask{2, time.Now().Add(5 * time.Second)})
 			r.after(500 * time.Millisecond)
@@ -549,7 +549,7 @@ func TestStopAll(t *testing.T) {
 		})
 	})
 	t.Run("nothing starts afterwards", func(t *testing.T) {
-		onRig(t, always, func(r *rig) {
+		onRig(t, always, func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
 			r.send(StopAll{time.Now().Add(5 * time.Second)},
 				StartTask{Task: 5, Connector: props(), Props: props()},
@@ -570,7 +570,7 @@ func TestStopAll(t *testing.T) {
 }
 
 func TestWordsOfOlderIncarnationsAreIgnored(t *testing.T) {
-	onRig(t, failing(0, 1), func(r *rig) {
+	onRig(t, failing(0, 1), func(t *testing.T, r *rig) {
 		r.start(1, state.TargetStarted, props())
 		r.after(2 * time.Second)
 		before := r.statuses(0)
@@ -601,7 +601,7 @@ func TestWordsOfOlderIncarnationsAreIgnored(t *testing.T) {
 
 // A child whose end comes while it is being stopped for a restart is not a failure of the next.
 func TestFailureWhileRestarting(t *testing.T) {
-	onRig(t, func(_, inc int) part { return part{failsStop: map[bool]error{true: errBroken}[inc == 1]} }, func(r *rig) {
+	onRig(t, func(_, inc int) part { return part{failsStop: map[bool]error{true: errBroken}[inc == 1]} }, func(t *testing.T, r *rig) {
 		r.start(1, state.TargetStarted, props())
 		if err := r.restart(0, time.Minute); err != nil {
 			t.Fatal(err)
@@ -619,7 +619,7 @@ func TestChildThatLeavesUnaskedCountsAsFailure(t *testing.T) {
 			return part{leaves: 10 * time.Second}
 		}
 		return part{}
-	}, func(r *rig) {
+	}, func(t *testing.T, r *rig) {
 		r.start(1, state.TargetStarted, props())
 		r.after(time.Minute)
 		r.want(0, "RUNNING RESTARTING RUNNING")
@@ -631,7 +631,7 @@ func TestChildThatLeavesUnaskedCountsAsFailure(t *testing.T) {
 }
 
 func TestTaskConfigsAreAskedForAndHandedOn(t *testing.T) {
-	onRig(t, always, func(r *rig) {
+	onRig(t, always, func(t *testing.T, r *rig) {
 		r.send(RequestTaskConfigs{}) // nobody there: nothing
 		r.start(0, state.TargetStarted, props())
 		r.send(RequestTaskConfigs{})
@@ -646,7 +646,7 @@ func TestTaskConfigsAreAskedForAndHandedOn(t *testing.T) {
 }
 
 func TestWrongSupervisorSettingsFallBackToTheWorkers(t *testing.T) {
-	onRig(t, failing(0, 100), func(r *rig) {
+	onRig(t, failing(0, 100), func(t *testing.T, r *rig) {
 		r.env.Worker.Supervisor.Task.Enabled, r.env.Worker.Supervisor.Task.Max = true, 1
 		r.env.Worker.Supervisor.Task.Window, r.env.Worker.Supervisor.Task.Initial = time.Hour, time.Second
 		r.env.Worker.Supervisor.Task.MaxDelay, r.env.Worker.Supervisor.Task.Multiplier = time.Minute, 2
@@ -660,7 +660,7 @@ func TestWrongSupervisorSettingsFallBackToTheWorkers(t *testing.T) {
 }
 
 func TestStalledIsLogged(t *testing.T) {
-	onRig(t, always, func(r *rig) {
+	onRig(t, always, func(t *testing.T, r *rig) {
 		r.start(1, state.TargetStarted, props())
 		r.send(task.Stalled{ID: state.TaskID{Connector: "c/1", Task: 0}, Inc: 1, In: "poll", For: 301 * time.Second})
 		r.want(0, "RUNNING")
@@ -672,7 +672,7 @@ func TestStalledIsLogged(t *testing.T) {
 
 // The parent of a supervisor that fails hears of it with the stack; waiting askers get an answer.
 func TestStoppedSupervisorAnswersWaiters(t *testing.T) {
-	onRig(t, func(_, inc int) part { return part{silent: inc > 1} }, func(r *rig) {
+	onRig(t, func(_, inc int) part { return part{silent: inc > 1} }, func(t *testing.T, r *rig) {
 		r.start(1, state.TargetStarted, props())
 		answer := make(chan error, 1)
 		go func() { answer <- r.restart(0, time.Hour) }()

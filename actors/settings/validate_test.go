@@ -246,7 +246,7 @@ func TestValidateSupervisor(t *testing.T) {
 func TestValidateRefusals(t *testing.T) {
 	null := map[string]*string{"name": nil, "connector.class": nil, "db.password": new(string)}
 	_, err := settings.Validate(t.Context(), deps(t, nil), null)
-	if !errors.Is(err, errs.BadRequest) || err.Error() != "Connector config {connector.class=null, db.password=[hidden], name=null} contains no connector type" {
+	if !errors.Is(err, errs.BadRequest) || err.Error() != "Connector config {connector.class=null, name=null, db.password=[hidden]} contains no connector type" {
 		t.Errorf("got %v", err)
 	}
 	_, err = settings.Validate(t.Context(), deps(t, nil), nullable(map[string]string{"connector.class": "Probe", "connector.plugin.version": "[1"}))
