@@ -186,8 +186,9 @@ func (q *queue) collect() int {
 		if e.offset != nil {
 			q.offset, q.dirty = e.offset, true
 		}
-		// A link left behind would keep everything after it alive.
-		e.next, e.offset, e.q = nil, nil, nil
+		// Links left behind would keep everything before and after it alive, for as long as a
+		// neighbour in its slab is in use.
+		e.prev, e.next, e.offset, e.q = nil, nil, nil, nil
 		e = next
 		n++
 	}

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"weak"
 
 	"github.com/troupe-connect/troupe/connectors/data"
 )
@@ -297,6 +299,45 @@ func TestConcurrentAcks(t *testing.T) {
 	if total != n || last["a"] != n-2 || last["b"] != n-1 {
 		t.Errorf("%d records, offsets %v", total, last)
 	}
+}
+
+// A slab is let go of when its records are, whatever is sent after it: here the collected part
+// always ends in the middle of a slab, so that a link left behind would keep all of them.
+func TestSlabsAreLetGo(t *testing.T) {
+	tr := NewTracker()
+	p := map[string]any{"p": 1}
+	var slabs []weak.Pointer[Entry]
+	var late *Entry
+	for range 50 {
+		batch := make([]Entry, 10)
+		slabs = append(slabs, weak.Make(&batch[0]))
+		for i := range batch {
+			tr.Submit(&batch[i], p, at(i))
+		}
+		if late != nil {
+			late.Ack()
+		}
+		for i := range 9 {
+			if i != 5 {
+				batch[i].Ack()
+			}
+		}
+		batch[5].Ack()
+		late = &batch[9]
+		tr.Collect()
+	}
+	runtime.GC()
+	alive := 0
+	for _, s := range slabs {
+		if s.Value() != nil {
+			alive++
+		}
+	}
+	if alive > 1 {
+		t.Errorf("%d of %d slabs are alive", alive, len(slabs))
+	}
+	runtime.KeepAlive(tr)
+	runtime.KeepAlive(late)
 }
 
 func BenchmarkSubmitAck(b *testing.B) {
