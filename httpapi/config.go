@@ -45,9 +45,6 @@ type Config struct {
 	RequestTimeout, HealthTimeout time.Duration
 	// BodyLimit is the most bytes of a request body, default 8 MiB; beyond is 413.
 	BodyLimit int64
-	// RefuseEncodedSlash answers a path with %2F as the JVM's server does: 400. It leaves a
-	// connector with a slash in its name unreachable.
-	RefuseEncodedSlash bool
 
 	// Version and Commit are shown by GET /.
 	Version, Commit string

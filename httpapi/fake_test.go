@@ -295,6 +295,9 @@ func (f *fakeHerder) RestartConnector(ctx context.Context, name string) error {
 		return err
 	}
 	if f.connectors[name] == nil {
+		if f.standalone {
+			return errs.Connect.New(`Cannot invoke "java.util.Map.get(Object)" because "config" is null`)
+		}
 		return f.unknown(name, "Unknown connector: ")
 	}
 	return nil

@@ -96,7 +96,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestSlashInName: unless the JVM's refusal is asked for, a name with a slash can be reached.
+// TestSlashInName: a name with a slash can be reached, which the JVM's server refuses.
 func TestSlashInName(t *testing.T) {
 	h := handler(t, DefaultConfig(), newFakeHerder(true), quiet())
 	w := do(h, "POST", "/connectors", `{"name":"a/b %41","config":`+source+`}`)
@@ -115,6 +115,57 @@ func TestSlashInName(t *testing.T) {
 		if w := do(h, step.method, step.path, ""); w.Code != step.status {
 			t.Errorf("%s %s: %d %s", step.method, step.path, w.Code, w.Body)
 		}
+	}
+}
+
+// TestUnreadableBodies: the client is told what is wrong and where.
+func TestUnreadableBodies(t *testing.T) {
+	const create, offsets, put = "POST /connectors", "PATCH /connectors/a/offsets", "PUT /connectors/a/config"
+	for _, tt := range []struct {
+		request, body string
+		status        int
+		message       string
+	}{
+		{create, "", 400, `The request body is empty or null; an object with "name" and "config" is needed`},
+		{create, " null", 400, `The request body is empty or null; an object with "name" and "config" is needed`},
+		{create, "{}", 400, `config is missing or null in the request body; an object of settings is needed`},
+		{create, "{\n \"name\":", 400, `The request body is not JSON: it ends too early, at line 2, column 9`},
+		{create, "{\n x}", 400, `The request body is not JSON: invalid character 'x' looking for beginning of object key string at line 2, column 2`},
+		{create, "\xff\xfe{\x00}\x00", 400, `The request body is not JSON: it is not UTF-8`},
+		{create, `"a"`, 400, `The request body is a text where an object is needed`},
+		{create, `{"name":"a","config":[]}`, 400, `config in the request body is an array where an object is needed`},
+		{create, `{"name":"a","config":{"x":{"y":1}}}`, 400, `config["x"] in the request body is an object where a text is needed`},
+		{create, `{"name":["a"],"config":{}}`, 400, `name in the request body is an array where a text is needed`},
+		{create, `{"b":1,"a":1,"config":{}}`, 400, `Unrecognized field "a" in the request body, known are ["name" "config" "initial_state"]`},
+		{create, `{"name":"a","config":{},"initial_state":"ASLEEP"}`, 400, `initial_state is "ASLEEP" in the request body; it must be RUNNING, PAUSED or STOPPED`},
+		{offsets, `{"offsets":{}}`, 400, `offsets in the request body is an object where an array is needed`},
+		{offsets, `{"offsets":[1]}`, 400, `offsets[0] in the request body is a number where an object is needed`},
+		{offsets, `{"offsets":[{"partition":{"a":1},"offset":true}]}`, 400, `offsets[0].offset in the request body is a boolean where an object is needed`},
+		{offsets, `{"offsets":[{"partitions":{"a":1}}]}`, 400, `Unrecognized field "partitions" in offsets[0] in the request body, known are ["partition" "offset"]`},
+		{put, `"a"`, 400, `The request body is a text where an object is needed`},
+		{put, `{"a":["b"]}`, 400, `["a"] in the request body is an array where a text is needed`},
+		{put, "\n\t[1]", 500, "Cannot deserialize value of type `java.util.LinkedHashMap<java.lang.String,java.lang.String>` " +
+			"from Array value (token `JsonToken.START_ARRAY`)\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 2, column: 2]"},
+		{"PATCH /connectors/a/config", "[1]", 400, `The request body is an array where an object is needed`},
+		{"PUT /admin/loggers/a", `{"level":{}}`, 400, `["level"] in the request body is an object where a text is needed`},
+	} {
+		h := handler(t, DefaultConfig(), newFakeHerder(true), quiet())
+		method, path, _ := strings.Cut(tt.request, " ")
+		w := do(h, method, path, tt.body)
+		if code, message := decodeError(t, w.Body.String()); w.Code != tt.status || code != tt.status || message != tt.message {
+			t.Errorf("%s %q: %d %s\nwant %d %s", tt.request, tt.body, w.Code, message, tt.status, tt.message)
+		}
+		if w := do(h, "GET", "/connectors", ""); w.Body.String() != "[]" {
+			t.Errorf("%s %q created %s", tt.request, tt.body, w.Body)
+		}
+	}
+}
+
+// TestByteOrderMark: a body may begin with one, as for Jackson.
+func TestByteOrderMark(t *testing.T) {
+	w := do(handler(t, DefaultConfig(), newFakeHerder(true), quiet()), "PUT", "/connectors/a/config", "\ufeff"+source)
+	if w.Code != 201 {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 

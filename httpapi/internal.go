@@ -42,7 +42,7 @@ func (s *Server) fence(ctx context.Context, c *call) (answer, error) {
 func (s *Server) internal(ctx context.Context, c *call, standalone string) (Internal, error) {
 	internal, distributed := s.herder.(Internal)
 	if !distributed {
-		return nil, unreadable("%s", standalone)
+		return nil, recorded("%s", standalone)
 	}
 	key, algorithms, required, err := internal.SessionKey(ctx)
 	if err != nil || !required {

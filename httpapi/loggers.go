@@ -67,7 +67,7 @@ func (s *Server) getLogger(_ context.Context, c *call) (answer, error) {
 }
 
 func (s *Server) setLogger(ctx context.Context, c *call) (answer, error) {
-	given, err := settings(c.body, "set level")
+	given, err := settings(c.body, `an object with "level"`)
 	if err != nil {
 		return answer{}, err
 	}
@@ -76,7 +76,7 @@ func (s *Server) setLogger(ctx context.Context, c *call) (answer, error) {
 		return answer{}, errs.BadRequest.New("Desired 'level' parameter was not specified in request.")
 	}
 	if *text == "" {
-		return answer{}, unreadable("Illegal null or empty Level name.")
+		return answer{}, recorded("Illegal null or empty Level name.")
 	}
 	level, err := logging.ParseLevel(*text)
 	if err != nil {

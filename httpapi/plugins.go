@@ -37,7 +37,7 @@ func (s *Server) pluginConfig(_ context.Context, c *call) (answer, error) {
 	if !found {
 		if strings.HasPrefix(name, "java.") {
 			// The JVM finds such a class, and then that it is no plugin.
-			return answer{}, unreadable("Instantiation error")
+			return answer{}, recorded("Instantiation error")
 		}
 		return answer{}, errs.NotFound.New("Unknown plugin %s.", name)
 	}
@@ -95,7 +95,7 @@ func (s *Server) pluginKeys(kind plugin.Kind, d plugin.Descriptor) []entity.Conf
 // validate checks a connector's configuration. Whatever keeps the worker from checking is 500,
 // also what would be 400 when a connector is created.
 func (s *Server) validate(ctx context.Context, c *call) (answer, error) {
-	given, err := settings(c.body, "validate config")
+	given, err := settings(c.body, "an object of settings to check")
 	if err != nil {
 		return answer{}, err
 	}

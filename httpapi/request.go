@@ -17,8 +17,8 @@ import (
 )
 
 // clean makes a path what gin matches and what JAX-RS makes of it: matrix parameters cut off, no
-// slash at the end, segments still escaped. What the JVM's HTTP server refuses is refused: empty
-// segments and, if so configured, %2F.
+// slash at the end, segments still escaped. Empty segments are refused as in the JVM's HTTP
+// server, but with an error in JSON.
 func (s *Server) clean(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw := r.URL.EscapedPath()
@@ -26,11 +26,7 @@ func (s *Server) clean(next http.Handler) http.Handler {
 			raw = "/"
 		}
 		if strings.Contains(raw, "//") {
-			refuse(w, r, "Ambiguous URI empty segment")
-			return
-		}
-		if s.cfg.RefuseEncodedSlash && strings.Contains(strings.ToLower(raw), "%2f") {
-			refuse(w, r, "Ambiguous URI path separator")
+			refuse(w)
 			return
 		}
 		if strings.Contains(raw, ";") {
@@ -55,17 +51,11 @@ func withoutMatrix(raw string) string {
 	return strings.Join(segments, "/")
 }
 
-// refuse is the answer of the HTTP server below JAX-RS, with a page for some methods.
-func refuse(w http.ResponseWriter, r *http.Request, reason string) {
+func refuse(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
-	if r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodHead {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html;charset=iso-8859-1")
+	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(http.StatusBadRequest)
-	_, _ = io.WriteString(w, "<html><head><title>Error 400 "+reason+"</title></head><body><h2>HTTP ERROR 400 "+
-		reason+"</h2></body></html>\n") // a client that is gone needs no page
+	_, _ = io.WriteString(w, `{"error_code":400,"message":"The path has an empty segment (//)"}`) // a client that is gone needs no answer
 }
 
 // path is a path parameter. gin leaves it escaped because it would take + for a space.
