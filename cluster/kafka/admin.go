@@ -108,11 +108,16 @@ func (d saramaDialer) Dial(network, address string) (net.Conn, error) {
 func (a *Admin) do(ctx context.Context, op func(*saramaConn) error, what string, args ...any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, a.s.apiTimeout, errAPITimeout)
 	defer cancel()
+	var before error // of the try before: it says more than that time was over in this one
 	for tries := 1; ; tries++ {
 		err := a.once(ctx, op)
 		if err == nil {
 			return nil
 		}
+		if before != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			err = before
+		}
+		before = err
 		if ctx.Err() != nil || Classify(err) != Retriable {
 			return failed(a.reason(ctx, err), what, args...)
 		}

@@ -149,8 +149,17 @@ func codeOf(err error) (int16, bool) {
 	if errors.As(err, &sar) {
 		return int16(sar), true
 	}
+	// A code that sarama wrapped together with another error is found by errors.Is only.
+	for code := int16(-1); code <= lastCode; code++ {
+		if code != 0 && errors.Is(err, sarama.KError(code)) {
+			return code, true
+		}
+	}
 	return 0, false
 }
+
+// lastCode is the highest of javaErrors.
+const lastCode = 133
 
 func classOfCode(code int16) (Class, string) {
 	name := "org.apache.kafka.common.KafkaException"
@@ -169,7 +178,7 @@ func classOfCode(code int16) (Class, string) {
 		kerr.TransactionCoordinatorFenced.Code, kerr.IllegalGeneration.Code,
 		kerr.UnknownMemberID.Code, kerr.FencedInstanceID.Code, kerr.FencedMemberEpoch.Code:
 		return Fenced, name
-	case kerr.RebalanceInProgress.Code, kerr.StaleMemberEpoch.Code:
+	case kerr.RebalanceInProgress.Code, kerr.StaleMemberEpoch.Code, kerr.ConcurrentTransactions.Code:
 		return Retriable, name
 	}
 	if kerr.IsRetriable(kerr.ErrorForCode(code)) {

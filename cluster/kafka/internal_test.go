@@ -150,6 +150,8 @@ func TestClassify(t *testing.T) {
 		{kerr.ProducerFenced, Fenced, "ProducerFencedException"},
 		{kerr.UnknownTopicOrPartition, Retriable, "UnknownTopicOrPartitionException"},
 		{kerr.OffsetOutOfRange, Fatal, "OffsetOutOfRangeException"},
+		{sarama.Wrap(sarama.ErrOutOfBrokers, sarama.Wrap(sarama.ErrSASLAuthenticationFailed, io.EOF)), Authorization, "SaslAuthenticationException"},
+		{sarama.ErrConcurrentTransactions, Retriable, "ConcurrentTransactionsException"},
 		{sarama.ErrOutOfBrokers, Retriable, "DisconnectException"},
 		{io.EOF, Retriable, "DisconnectException"},
 		{kgo.ErrRecordTimeout, Retriable, "TimeoutException"},
