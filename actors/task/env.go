@@ -111,7 +111,8 @@ func (r *runner) openSource(src connectors.Source, conf *settings.Connector, pro
 		runner: r, task: src.Task(), props: taskProps, producer: producer, reader: reader,
 		pipe:    pipeline.Source{Chain: chain, Converters: conv, Policy: policy},
 		tracker: offsets.NewTracker(), writer: offsets.NewWriter(r.env.Offsets, id.Connector),
-		ctx: context.WithoutCancel(r.hard),
+		ctx:   context.WithoutCancel(r.hard),
+		merge: make(chan struct{}, 1), merged: make(chan struct{}, 1),
 	}
 	s.topics = newTopicCreation(r.env, conf, props, id, r.log)
 	s.committer, _ = s.task.(connectors.SourceCommitter)

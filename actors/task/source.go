@@ -32,6 +32,8 @@ type source struct {
 	topics          *topicCreation
 	ctx             context.Context // never ends: what a record in flight carries
 
+	merge, merged chan struct{} // flush asks for the committable offsets; run has handed them on
+
 	lastTopic string // noted last, so that it costs a comparison per record
 	committed atomic.Bool
 	sendErr   atomic.Pointer[error] // the first record that Kafka refused for good
@@ -73,7 +75,7 @@ func (s *source) end(err error) error {
 	if werr := s.drain(ctx); werr != nil && s.lease.Check() == nil {
 		s.log.Warn("task ends with records that Kafka hasn't acknowledged, they will be sent again", "records", s.tracker.Pending(), "err", werr)
 	}
-	s.collect()
+	s.handOver()
 	if s.lease.Check() == nil {
 		// Not ctx: it may have been used up waiting for the acknowledgements.
 		fctx, cancel := context.WithTimeout(s.hard, s.env.Worker.OffsetFlushTimeout)
@@ -102,6 +104,7 @@ func (s *source) loop() error {
 	for refusals := 0; !s.stopping(); {
 		if s.gate.isPaused() {
 			s.tell(state.Paused)
+			s.settle()
 			if !s.gate.wait(s.soft) {
 				return nil
 			}
@@ -137,12 +140,37 @@ func (s *source) loop() error {
 	return nil
 }
 
-// collect hands on the offsets that may be committed by now.
+// collect lets go of what is acknowledged, and hands the offsets on if a flush asks for them.
 func (s *source) collect() {
+	select {
+	case <-s.merge:
+		s.handOver()
+		select {
+		case s.merged <- struct{}{}:
+		default:
+		}
+	default:
+		s.tracker.Collect()
+	}
+}
+
+// handOver gives the offsets that may be committed by now to the writer.
+func (s *source) handOver() {
 	c := s.tracker.Committable()
 	for _, o := range c.Offsets {
 		s.writer.Put(o.Partition, o.Offset)
 	}
+}
+
+// settle lets what is in flight arrive before a pause, so that its offsets are committed during
+// it.
+func (s *source) settle() {
+	ctx, cancel := context.WithTimeout(s.soft, s.env.Worker.OffsetFlushTimeout)
+	defer cancel()
+	if err := s.drain(ctx); err != nil && !s.stopping() {
+		s.log.Warn("paused with records that Kafka hasn't acknowledged", "records", s.tracker.Pending(), "err", err)
+	}
+	s.handOver()
 }
 
 // send takes a batch the whole way to the producer. It waits when the producer's buffer is full:
@@ -284,6 +312,7 @@ func (s *source) flush(ctx context.Context) error {
 		return nil // the task is about to fail; its end commits
 	}
 	begun := time.Now()
+	s.askForOffsets(ctx)
 	n, err := s.writer.Flush(ctx)
 	if err != nil {
 		return err
@@ -293,6 +322,27 @@ func (s *source) flush(ctx context.Context) error {
 		s.log.Debug("offsets committed", "partitions", n, "took", time.Since(begun))
 	}
 	return nil
+}
+
+// mergeWait is how long a flush waits for the runner to come back from poll; then it writes what
+// it was given before.
+const mergeWait = 2 * time.Second
+
+func (s *source) askForOffsets(ctx context.Context) {
+	select {
+	case <-s.merged: // of a flush that didn't wait for it
+	default:
+	}
+	select {
+	case s.merge <- struct{}{}:
+	default: // asked already
+	}
+	ctx, cancel := context.WithTimeout(ctx, mergeWait)
+	defer cancel()
+	select {
+	case <-s.merged:
+	case <-ctx.Done():
+	}
 }
 
 // tellCommitted calls the task's Commit after a commit, on the goroutine that all its calls come

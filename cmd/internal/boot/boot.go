@@ -182,6 +182,7 @@ func (n *node) logger() error {
 	}
 	n.levels = logging.NewRegistry(levels)
 	n.log = slog.New(logging.NewHandler(n.levels, n.opts.Log))
+	slog.SetDefault(n.log) // for libraries and plugins that have no logger of their own
 	return nil
 }
 

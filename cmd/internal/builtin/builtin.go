@@ -8,6 +8,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config/provider"
 	"github.com/troupe-connect/troupe/connectors/filestream"
 	"github.com/troupe-connect/troupe/connectors/plugin"
+	"github.com/troupe-connect/troupe/connectors/verifiable"
 	"github.com/troupe-connect/troupe/smt/predicates"
 	"github.com/troupe-connect/troupe/smt/transforms"
 )
@@ -20,6 +21,7 @@ const KafkaVersion = "4.1.1"
 func Plugins() []plugin.Plugin {
 	all := []plugin.Plugin{
 		filestream.Source(), filestream.Sink(),
+		verifiable.Source(), verifiable.Sink(), verifiable.SchemaSource(), verifiable.MockSource(), verifiable.MockSink(),
 		json.Plugin(), simpleheader.Plugin(),
 		provider.File(KafkaVersion), provider.Directory(KafkaVersion), provider.EnvVar(KafkaVersion),
 	}
