@@ -256,8 +256,18 @@ func (n *node) start(ctx context.Context) error {
 	return nil
 }
 
-// clusterWait is how long a worker looks for its cluster at the start, as the JVM's.
-const clusterWait = time.Minute
+// clusterWait is how long a worker looks for its cluster at the start, as the JVM's; clusterTry is
+// the time of one try, after which the log says what is going on.
+const (
+	clusterWait = time.Minute
+	clusterTry  = 3 * time.Second
+)
+
+func clusterIDWithin(ctx context.Context, a *kafka.Admin, limit time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return a.ClusterID(ctx)
+}
 
 func (n *node) clusterID(ctx context.Context) (string, error) {
 	a, err := kafka.NewAdmin(kafka.WorkerAdminProps(n.settings.Props), n.log.With("logger", "org.apache.kafka.clients.admin"))
@@ -268,14 +278,14 @@ func (n *node) clusterID(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, clusterWait)
 	defer cancel()
 	for told := false; ; told = true {
-		id, err := a.ClusterID(ctx)
+		id, err := clusterIDWithin(ctx, a, clusterTry)
 		if err == nil {
 			if told {
 				n.log.Info("Kafka is there now", "cluster", id)
 			}
 			return id, nil
 		}
-		if ctx.Err() != nil || kafka.Classify(err) != kafka.Retriable {
+		if ctx.Err() != nil || kafka.Classify(err) != kafka.Retriable && !errors.Is(err, context.DeadlineExceeded) {
 			return "", fmt.Errorf("bootstrap.servers=%s: failed to connect to and describe Kafka cluster, check worker's broker connection and security properties: %w",
 				n.settings.BootstrapServers, err)
 		}

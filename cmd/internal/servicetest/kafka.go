@@ -3,15 +3,21 @@ package servicetest
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// User and password of the secure listeners; the admin is the super user.
 const (
-	User, Password           = "kc", "kc-secret"
-	AdminUser, AdminPassword = "admin", "admin-secret"
+	// User logs in at the SASL listener and may do what it is granted.
+	User = "kc"
+	// Password is User's.
+	Password = "kc-secret"
+	// AdminUser is the super user of the SASL listener.
+	AdminUser = "admin"
+	// AdminPassword is AdminUser's.
+	AdminPassword = "admin-secret"
 )
 
 // Kafka is one real broker.
@@ -91,7 +97,7 @@ func (k *Kafka) Stop(tb testing.TB) {
 func (k *Kafka) Kill(tb testing.TB) {
 	tb.Helper()
 	killing := k.service
-	killing.env = append(killing.env[:len(killing.env):len(killing.env)], "STOP_SIGNAL=KILL")
+	killing.env = append(slices.Clip(killing.env), "STOP_SIGNAL=KILL")
 	killing.stop(tb)
 	k.up = false
 }

@@ -26,7 +26,6 @@ type service struct {
 	script string
 	args   []string // behind start and stop
 	env    []string
-	log    string // where the script keeps the component's log
 }
 
 // start runs the script and returns the address it prints.
