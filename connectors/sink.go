@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -101,8 +102,10 @@ type SinkTaskContext interface {
 	Resume(partitions ...data.TopicPartition) error
 	// RequestCommit asks for a commit of offsets soon instead of at the next interval.
 	RequestCommit()
-	// Config is the task's configuration with its references resolved anew.
+	// Config is the task's configuration with its references resolved.
 	Config() map[string]string
+	// Logger is the task's log, as SourceTaskContext's.
+	Logger() *slog.Logger
 	// Reporter takes records that the task could not write; nil when error reporting is not
 	// configured.
 	Reporter() ErrantRecordReporter

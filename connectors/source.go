@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -44,8 +45,12 @@ type SourceConnector interface {
 type ConnectorContext interface {
 	// RequestTaskReconfiguration asks the worker to call TaskConfigs again, soon. It returns at once.
 	RequestTaskReconfiguration()
-	// RaiseError reports that the connector failed asynchronously. REST then shows FAILED.
+	// RaiseError reports that the connector failed asynchronously: it is restarted within its
+	// budget.
 	RaiseError(err error)
+	// Logger is the connector's log: its lines name the connector, and its level can be set on its
+	// own.
+	Logger() *slog.Logger
 }
 
 // SourceContext is what the worker offers a source connector.
@@ -83,8 +88,11 @@ type SourceTask interface {
 type SourceTaskContext interface {
 	// Offsets reads the offsets that were committed before this task started, and since.
 	Offsets() OffsetReader
-	// Config is the task's configuration with its references resolved anew.
+	// Config is the task's configuration with its references resolved.
 	Config() map[string]string
+	// Logger is the task's log: its lines name connector and task, and its level can be set on its
+	// own.
+	Logger() *slog.Logger
 }
 
 // SourceCommitter is a SourceTask that wants to know when offsets were committed, to tell its

@@ -149,7 +149,7 @@ type started struct {
 func (i *instance) start(c actor.Context) func(context.Context) (any, error) {
 	root, self := c.ActorSystem().Root, c.Self()
 	i.reader = offsets.NewReader(i.env.Offsets, i.name, i.log)
-	cc := &instanceContext{root: root, self: self, reader: i.reader}
+	cc := &instanceContext{root: root, self: self, reader: i.reader, log: i.log}
 	return func(context.Context) (any, error) {
 		release, err := i.env.Starts.Acquire(i.soft)
 		if err != nil {
@@ -168,15 +168,15 @@ func (i *instance) start(c actor.Context) func(context.Context) (any, error) {
 		if s.conf, err = settings.ParseConnector(i.env.Worker, kind, props); err != nil {
 			return nil, err
 		}
-		switch p := p.(type) {
+		switch p := p.(type) { // an object whose start panics is stopped like one whose start fails
 		case connectors.Source:
 			obj := p.Connector()
 			s.taskClass = p.TaskClass
-			s.obj, err = obj, obj.Start(i.soft, cc, props)
+			s.obj, err = obj, act.Catch(func() error { return obj.Start(i.soft, cc, props) })
 		case connectors.Sink:
 			obj := p.Connector()
 			s.taskClass = p.TaskClass
-			s.obj, err = obj, obj.Start(i.soft, cc, props)
+			s.obj, err = obj, act.Catch(func() error { return obj.Start(i.soft, cc, props) })
 		default:
 			return nil, errs.Config.New("%s is no connector", p.Describe().Class)
 		}
@@ -252,6 +252,7 @@ type instanceContext struct {
 	root   *actor.RootContext
 	self   *actor.PID
 	reader *offsets.Reader
+	log    *slog.Logger
 }
 
 // RequestTaskReconfiguration implements connectors.ConnectorContext.
@@ -264,6 +265,9 @@ func (c *instanceContext) RaiseError(err error) {
 	}
 	c.root.Send(c.self, raised{err})
 }
+
+// Logger implements connectors.ConnectorContext.
+func (c *instanceContext) Logger() *slog.Logger { return c.log }
 
 // Offsets implements connectors.SourceContext.
 func (c *instanceContext) Offsets() connectors.OffsetReader { return c.reader }

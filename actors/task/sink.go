@@ -582,6 +582,8 @@ func (c *sinkContext) owned(verb string, tps []data.TopicPartition) error {
 
 func (c *sinkContext) RequestCommit() { c.s.commitAsked = true }
 
+func (c *sinkContext) Logger() *slog.Logger { return c.s.log }
+
 func (c *sinkContext) Config() map[string]string { return c.s.props }
 
 func (c *sinkContext) Reporter() connectors.ErrantRecordReporter { return nil }

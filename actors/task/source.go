@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -360,5 +361,7 @@ func (s *source) tellCommitted() {
 type sourceContext struct{ s *source }
 
 func (c *sourceContext) Offsets() connectors.OffsetReader { return c.s.reader }
+
+func (c *sourceContext) Logger() *slog.Logger { return c.s.log }
 
 func (c *sourceContext) Config() map[string]string { return c.s.props }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -119,6 +120,9 @@ func NewConnectorContext(offsets connectors.OffsetReader) *ConnectorContext {
 	return &ConnectorContext{offsets: offsets}
 }
 
+// Logger says nothing: tests look at what a plugin does.
+func (c *ConnectorContext) Logger() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 // RequestTaskReconfiguration implements connectors.ConnectorContext.
 func (c *ConnectorContext) RequestTaskReconfiguration() {
 	c.mu.Lock()
@@ -161,6 +165,9 @@ func NewSourceTaskContext(offsets connectors.OffsetReader, config map[string]str
 	return &SourceTaskContext{offsets, maps.Clone(config)}
 }
 
+// Logger says nothing: tests look at what a plugin does.
+func (c *SourceTaskContext) Logger() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 // Offsets implements connectors.SourceTaskContext.
 func (c *SourceTaskContext) Offsets() connectors.OffsetReader { return c.offsets }
 
@@ -198,6 +205,9 @@ func NewSinkTaskContext(config map[string]string, assignment ...data.TopicPartit
 		rewound:    connectors.Offsets{},
 	}
 }
+
+// Logger says nothing: tests look at what a plugin does.
+func (c *SinkTaskContext) Logger() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // Assign changes the assignment, as a rebalance does.
 func (c *SinkTaskContext) Assign(partitions ...data.TopicPartition) {

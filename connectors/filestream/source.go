@@ -3,7 +3,6 @@ package filestream
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"maps"
 	"math"
 	"os"
@@ -54,7 +53,7 @@ func Source() connectors.Source {
 			Config:  sourceConfig,
 		},
 		Connector: func() connectors.SourceConnector { return &source{} },
-		Task:      func() connectors.SourceTask { return newSourceTask(os.Stdin, slog.Default()) },
+		Task:      func() connectors.SourceTask { return newSourceTask(os.Stdin, nil) },
 		TaskClass: "org.apache.kafka.connect.file.FileStreamSourceTask",
 	}
 }

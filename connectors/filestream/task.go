@@ -57,6 +57,8 @@ type input interface {
 	close() error
 }
 
+// newSourceTask makes a task that reads stdin if it has no file, and logs to log, or its context's
+// log if that is nil.
 func newSourceTask(stdin *os.File, log *slog.Logger) *sourceTask {
 	return &sourceTask{stdin: stdin, log: log}
 }
@@ -68,6 +70,9 @@ func (t *sourceTask) Start(_ context.Context, tc connectors.SourceTaskContext, p
 		return err
 	}
 	t.offsets = tc.Offsets()
+	if t.log == nil {
+		t.log = tc.Logger()
+	}
 	t.file, t.topic, t.batch = v.String(fileKey), v.String(topicKey), max(v.Int(batchSizeKey), 1)
 	t.partition = map[string]any{filenameField: t.file}
 	if t.file == "" {
