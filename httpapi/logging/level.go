@@ -85,9 +85,9 @@ type logger struct {
 }
 
 // NewRegistry makes a registry with the levels of loggers by name, as a log4j configuration
-// gives them; root is INFO unless given.
+// gives them; root is INFO unless given. org.apache.kafka.connect is known from the start.
 func NewRegistry(initial map[string]slog.Level) *Registry {
-	r := &Registry{loggers: map[string]*logger{}, root: logger{level: slog.LevelInfo, set: true}}
+	r := &Registry{loggers: map[string]*logger{connectRoot: {}}, root: logger{level: slog.LevelInfo, set: true}}
 	for name, level := range initial {
 		if strings.EqualFold(name, Root) {
 			r.root.level = level
@@ -99,14 +99,15 @@ func NewRegistry(initial map[string]slog.Level) *Registry {
 	return r
 }
 
-// List is every logger that has a level of its own, and root.
+// List is every logger that has a level of its own, root, and org.apache.kafka.connect with the
+// level in force: there are clients that set only what is listed.
 func (r *Registry) List() map[string]Level {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	out := map[string]Level{Root: {LevelName(r.root.level), r.root.modified}}
 	for name, l := range r.loggers {
-		if l.set {
-			out[name] = Level{LevelName(l.level), l.modified}
+		if l.set || name == connectRoot {
+			out[name] = Level{LevelName(r.effective(name)), l.modified}
 		}
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -200,5 +201,21 @@ func BenchmarkLine(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		log.LogAttrs(ctx, slog.LevelInfo, "offsets committed", slog.Int("n", 1), slog.String("topic", "orders"))
+	}
+}
+
+// TestOneMoreThanRoot: clients that set only what is listed find the worker's own logger, with
+// the level in force and no time of change until there is one.
+func TestOneMoreThanRoot(t *testing.T) {
+	const worker = "org.apache.kafka.connect"
+	r := NewRegistry(map[string]slog.Level{"root": slog.LevelWarn})
+	if list := r.List(); len(list) != 2 || list[worker] != (Level{Level: "WARN"}) {
+		t.Errorf("at the start: %v", list)
+	}
+	if changed := r.Set(worker, slog.LevelDebug); !slices.Equal(changed, []string{worker}) {
+		t.Errorf("changed %q", changed)
+	}
+	if list := r.List(); list[worker].Level != "DEBUG" || list[worker].Modified.IsZero() || list["root"].Level != "WARN" {
+		t.Errorf("after the change: %v", list)
 	}
 }
