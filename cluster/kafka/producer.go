@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -214,8 +213,7 @@ func (p *Producer) loginFailed(err error) {
 	p.fatal.CompareAndSwap(nil, failed(err, "log in to Kafka").(*Error))
 }
 
-// Flush waits until everything taken before is answered, or ctx ends. A login that fails meanwhile
-// ends it too.
+// Flush waits until everything taken before is answered, or ctx ends.
 func (p *Producer) Flush(ctx context.Context) error {
 	return failed(p.client.Flush(ctx), "flush the producer")
 }
@@ -272,9 +270,5 @@ func (p *Producer) AbortTransaction(ctx context.Context) error {
 	if err := p.client.AbortBufferedRecords(ctx); err != nil {
 		return failed(err, "drop the records of the transaction")
 	}
-	err := p.client.EndTransaction(ctx, kgo.TryAbort)
-	if errors.Is(err, kerr.InvalidTxnState) {
-		return nil // it was never begun on the broker
-	}
-	return failed(err, "abort the transaction")
+	return failed(p.client.EndTransaction(ctx, kgo.TryAbort), "abort the transaction")
 }

@@ -4,9 +4,12 @@
 //	c := kafkatest.New(t)
 //	p, err := kafka.NewProducer(c.Props(), log, c.Option())
 //
-// With InMemory it works within a testing/synctest bubble; every client then needs c.Option(). What
-// differs from a real broker is listed in its tests' notes: a record without key in a compacted topic
-// is taken, fencing answers another code, and so on; a test green here says nothing about those.
+// With InMemory it works within a testing/synctest bubble; every client then needs c.Option().
+//
+// A test that is green here says nothing about where kfake differs from Kafka: it takes a record without
+// key in a compacted topic and any name of a topic, answers fencing with another code, compacts only when
+// told, and closes the connection on a wrong password instead of saying so (make a Fault of
+// SASLAuthenticate for that).
 package kafkatest
 
 import (
@@ -74,6 +77,9 @@ func TLS(server, client *tls.Config) Option {
 		s.client = client
 	}
 }
+
+// Blackhole takes records without keeping them, for benchmarks of producers.
+func Blackhole() Option { return func(s *setup) { s.opts = append(s.opts, kfake.BlackholeProduce()) } }
 
 // Settings are broker settings, such as message.max.bytes.
 func Settings(configs map[string]string) Option {
