@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -35,12 +36,18 @@ type Problem struct {
 	Err   error
 	// Attempts is how often it was tried.
 	Attempts int
+	// Record is the consumed record, of a sink; nil of a source.
+	Record *kafka.Record
 }
+
+// Wait waits for the end of a report; nil stands for one that has ended.
+type Wait func(context.Context) error
 
 // Reporter takes note of problems: the log, a dead letter queue.
 type Reporter interface {
-	// Report is called from the runner's goroutine. An error fails the task.
-	Report(ctx context.Context, p Problem) error
+	// Report begins the report. It may be called from any goroutine. An error, also of the Wait,
+	// fails the task: a record that is neither processed nor reported must not be lost.
+	Report(ctx context.Context, p Problem) (Wait, error)
 }
 
 // Policy is what a connector's errors.* settings ask for, per task.
@@ -52,15 +59,16 @@ type Policy struct {
 	// RetryDelayMax is errors.retry.delay.max.ms.
 	RetryDelayMax time.Duration
 	Reporters     []Reporter
+	// Pending takes the reports that are under way, of sinks; nil drops them.
+	Pending *Pending
 }
 
 const firstRetryDelay = 300 * time.Millisecond // as the JVM's RetryWithToleranceOperator
 
 // Recover deals with the error of one operation: it tries again while the error is
 // errs.Retriable and time is left, then reports, then either swallows the error (skip is true:
-// the record is to be dropped) or returns one that fails the task. where is only called when
-// there is something to say.
-func (p *Policy) Recover(ctx context.Context, stage Stage, class string, where func() string, err error, again func() error) (skip bool, _ error) {
+// the record is to be dropped) or returns one that fails the task.
+func (p *Policy) Recover(ctx context.Context, at At, err error, again func() error) (skip bool, _ error) {
 	attempts, begun := 1, time.Now()
 	for errors.Is(err, errs.Retriable) && p.RetryTimeout != 0 {
 		delay, ok := p.retryDelay(attempts, time.Since(begun), rand.Float64())
@@ -77,16 +85,42 @@ func (p *Policy) Recover(ctx context.Context, stage Stage, class string, where f
 			return false, nil
 		}
 	}
-	problem := Problem{Stage: stage, Class: class, Where: where(), Err: err, Attempts: attempts}
-	for _, r := range p.Reporters {
-		if rerr := r.Report(ctx, problem); rerr != nil {
-			return false, errs.Connect.Wrap(rerr, "report of a failed record (%s)", problem.Where)
-		}
+	problem := Problem{Stage: at.Stage, Class: at.Class, Where: at.Where(), Err: err, Attempts: attempts, Record: at.Record}
+	if err := p.Report(ctx, problem); err != nil {
+		return false, err
 	}
 	if p.TolerateAll {
 		return true, nil
 	}
-	return false, errs.Connect.Wrap(&StageError{problem}, "Tolerance exceeded in error handler")
+	return false, Exceeded(problem)
+}
+
+// Report hands a problem to every reporter.
+func (p *Policy) Report(ctx context.Context, problem Problem) error {
+	for _, r := range p.Reporters {
+		wait, err := r.Report(ctx, problem)
+		if err != nil {
+			return errs.Connect.Wrap(err, "report of a failed record (%s)", problem.Where)
+		}
+		if wait != nil && p.Pending != nil && problem.Record != nil {
+			p.Pending.add(problem.Record, wait)
+		}
+	}
+	return nil
+}
+
+// Exceeded is the error that fails a task whose policy doesn't tolerate the problem.
+func Exceeded(problem Problem) error {
+	return errs.Connect.Wrap(&StageError{problem}, "Tolerance exceeded in error handler")
+}
+
+// At is the operation that failed.
+type At struct {
+	Stage Stage
+	Class string
+	// Where says which record; it is only called when there is something to say.
+	Where  func() string
+	Record *kafka.Record // of a sink
 }
 
 // retryDelay is how long to wait before the next attempt, false when time is up.
@@ -124,11 +158,11 @@ type LogReporter struct {
 }
 
 // Report implements Reporter.
-func (l LogReporter) Report(_ context.Context, p Problem) error {
+func (l LogReporter) Report(_ context.Context, p Problem) (Wait, error) {
 	attrs := []any{"stage", string(p.Stage), "class", p.Class, "attempts", p.Attempts, "err", p.Err}
 	if l.IncludeMessages {
 		attrs = append(attrs, "record", p.Where)
 	}
 	l.Log.Error("Error encountered in task", attrs...)
-	return nil
+	return nil, nil
 }

@@ -32,7 +32,7 @@ func (s *Sink) Convert(ctx context.Context, r *kafka.Record, out *data.SinkRecor
 	}
 	sv, err := s.Converters.Key.Conv.ToConnect(r.Topic, r.Key)
 	if err != nil {
-		skip, err := s.Policy.Recover(ctx, KeyConverter, s.Converters.Key.Class, whereSink(r), err, func() (err error) {
+		skip, err := s.Policy.Recover(ctx, At{KeyConverter, s.Converters.Key.Class, whereSink(r), r}, err, func() (err error) {
 			sv, err = s.Converters.Key.Conv.ToConnect(r.Topic, r.Key)
 			return err
 		})
@@ -42,7 +42,7 @@ func (s *Sink) Convert(ctx context.Context, r *kafka.Record, out *data.SinkRecor
 	}
 	out.KeySchema, out.Key = sv.Schema, sv.Value
 	if sv, err = s.Converters.Value.Conv.ToConnect(r.Topic, r.Value); err != nil {
-		skip, err := s.Policy.Recover(ctx, ValueConverter, s.Converters.Value.Class, whereSink(r), err, func() (err error) {
+		skip, err := s.Policy.Recover(ctx, At{ValueConverter, s.Converters.Value.Class, whereSink(r), r}, err, func() (err error) {
 			sv, err = s.Converters.Value.Conv.ToConnect(r.Topic, r.Value)
 			return err
 		})
@@ -75,7 +75,7 @@ func (s *Sink) headers(ctx context.Context, r *kafka.Record, out *data.SinkRecor
 		return nil
 	}
 	if err := convert(); err != nil {
-		return s.Policy.Recover(ctx, HeaderConverter, s.Converters.Header.Class, whereSink(r), err, convert)
+		return s.Policy.Recover(ctx, At{HeaderConverter, s.Converters.Header.Class, whereSink(r), r}, err, convert)
 	}
 	return false, nil
 }
@@ -83,7 +83,7 @@ func (s *Sink) headers(ctx context.Context, r *kafka.Record, out *data.SinkRecor
 func (s *Sink) transform(ctx context.Context, r *kafka.Record, out *data.SinkRecord) (bool, error) {
 	t, err := s.Chain.ApplySink(out)
 	if err != nil {
-		skip, err := s.Policy.Recover(ctx, Transformation, stepClass(err), whereSink(r), err, func() (err error) {
+		skip, err := s.Policy.Recover(ctx, At{Transformation, stepClass(err), whereSink(r), r}, err, func() (err error) {
 			t, err = s.Chain.ApplySink(out)
 			return err
 		})

@@ -64,7 +64,7 @@ func (s *Source) Convert(ctx context.Context, rec *data.SourceRecord, out *kafka
 	}
 	var err error
 	if out.Key, err = s.Converters.Key.Conv.FromConnect(r.Topic, r.KeySchema, r.Key); err != nil {
-		skip, err := s.Policy.Recover(ctx, KeyConverter, s.Converters.Key.Class, whereSource(rec), err, func() (err error) {
+		skip, err := s.Policy.Recover(ctx, At{KeyConverter, s.Converters.Key.Class, whereSource(rec), nil}, err, func() (err error) {
 			out.Key, err = s.Converters.Key.Conv.FromConnect(r.Topic, r.KeySchema, r.Key)
 			return err
 		})
@@ -73,7 +73,7 @@ func (s *Source) Convert(ctx context.Context, rec *data.SourceRecord, out *kafka
 		}
 	}
 	if out.Value, err = s.Converters.Value.Conv.FromConnect(r.Topic, r.ValueSchema, r.Value); err != nil {
-		skip, err := s.Policy.Recover(ctx, ValueConverter, s.Converters.Value.Class, whereSource(rec), err, func() (err error) {
+		skip, err := s.Policy.Recover(ctx, At{ValueConverter, s.Converters.Value.Class, whereSource(rec), nil}, err, func() (err error) {
 			out.Value, err = s.Converters.Value.Conv.FromConnect(r.Topic, r.ValueSchema, r.Value)
 			return err
 		})
@@ -115,7 +115,7 @@ func (s *Source) transform(ctx context.Context, rec *data.SourceRecord) (*data.R
 	if err == nil {
 		return r, false, nil
 	}
-	skip, err := s.Policy.Recover(ctx, Transformation, stepClass(err), whereSource(rec), err, func() (err error) {
+	skip, err := s.Policy.Recover(ctx, At{Transformation, stepClass(err), whereSource(rec), nil}, err, func() (err error) {
 		s.scratch = rec.Record
 		r, err = s.Chain.Apply(&s.scratch)
 		return err
@@ -136,7 +136,7 @@ func (s *Source) headers(ctx context.Context, rec *data.SourceRecord, r *data.Re
 		return nil
 	}
 	if err := convert(); err != nil {
-		return s.Policy.Recover(ctx, HeaderConverter, s.Converters.Header.Class, whereSource(rec), err, convert)
+		return s.Policy.Recover(ctx, At{HeaderConverter, s.Converters.Header.Class, whereSource(rec), nil}, err, convert)
 	}
 	return false, nil
 }

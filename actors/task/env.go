@@ -124,12 +124,24 @@ func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, 
 	conv pipeline.Converters, chain pipeline.Chain, policy *pipeline.Policy,
 ) (flow, error) {
 	id := r.spec.ID
+	if conf.Sink.DeadLetters.Topic != "" {
+		dl, err := r.deadLetters(conf, props)
+		if err != nil {
+			return nil, err
+		}
+		policy.Reporters = append(policy.Reporters, dl)
+	}
 	consumer, err := kafka.NewConsumer(kafka.ConnectorConsumerProps(r.env.Worker.Props, props, id.Connector, id.Task),
 		conf.Sink.GroupID, conf.Sink.Topics, conf.Sink.TopicsRegex, r.log, r.env.KafkaOptions...)
 	if err != nil {
 		return nil, err
 	}
-	return newSink(r, snk.Task(), taskProps, consumer, pipeline.Sink{Chain: chain, Converters: conv, Policy: policy}), nil
+	s := newSink(r, snk.Task(), taskProps, consumer, pipeline.Sink{Chain: chain, Converters: conv, Policy: policy})
+	policy.Pending = &s.pending
+	if len(policy.Reporters) > 0 {
+		s.reporter = &reporter{s: s}
+	}
+	return s, nil
 }
 
 // converters makes and configures the three converters.

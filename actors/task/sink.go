@@ -45,6 +45,9 @@ type sink struct {
 	commits signals
 
 	lastTopic string // noted last
+	pending   pipeline.Pending
+	lost      error     // a report that failed: the task is to fail
+	reporter  *reporter // nil without a dead letter queue or errors.log.enable
 }
 
 // signals is what comes from other goroutines.
@@ -111,6 +114,9 @@ func (s *sink) loop() error {
 			return err
 		}
 		s.settleCommit(now)
+		if s.lost != nil {
+			return s.lost
+		}
 		if s.commitAsked || !now.Before(s.nextCommit) {
 			if err := s.commitAsync(now); err != nil {
 				return err
@@ -250,6 +256,9 @@ func (s *sink) convert(records []*kafka.Record) error {
 				s.env.Topics(s.spec.ID, r.Topic)
 			}
 		}
+		if s.reporter != nil {
+			s.reporter.keep(r)
+		}
 		n := len(s.batch)
 		s.batch = s.batch[:n+1]
 		kept, err := s.pipe.Convert(s.hard, r, &s.batch[n])
@@ -269,11 +278,15 @@ func (s *sink) put() error {
 	s.beat.begin(&inPut)
 	err := s.task.Put(s.soft, s.batch)
 	s.beat.end()
+	if s.reporter != nil && (err == nil || !retriable(err)) {
+		if rerr := s.reporter.failed(); rerr != nil {
+			return rerr // also if the task swallowed it
+		}
+	}
 	switch {
 	case err == nil:
 		maps.Copy(s.current, s.consumed)
-		clear(s.batch) // let go of the values
-		s.batch = s.batch[:0]
+		s.dropBatch()
 		s.refusals = 0
 		if s.redeliver {
 			s.redeliver = false
@@ -382,6 +395,7 @@ func (s *sink) closePartitions(tps []data.TopicPartition, commit bool) error {
 			maps.Copy(s.committed, safe)
 		}
 	}
+	s.pending.Forget(tps)
 	for _, tp := range tps {
 		delete(s.assigned, tp)
 		delete(s.consumed, tp)
@@ -412,6 +426,9 @@ func (s *sink) preCommit(offsets kafka.Offsets) (kafka.Offsets, error) {
 	if len(offsets) == 0 {
 		return nil, nil
 	}
+	if err := s.settleReports(offsets); err != nil {
+		return nil, err
+	}
 	s.beat.begin(&inPreCommit)
 	defer s.beat.end()
 	asked := maps.Clone(offsets)
@@ -427,6 +444,18 @@ func (s *sink) preCommit(offsets kafka.Offsets) (kafka.Offsets, error) {
 		return nil, err
 	}
 	return acceptable(safe, asked, s.committed, s.log), nil
+}
+
+// settleReports waits for the reports of failed records of the partitions, so that none is lost
+// when its offset is committed. What did not get into the dead letter queue fails the task.
+func (s *sink) settleReports(offsets kafka.Offsets) error {
+	ctx, cancel := s.until(s.env.Worker.OffsetFlushTimeout)
+	defer cancel()
+	err := s.pending.Settle(ctx, func(tp data.TopicPartition) bool { return has(offsets, tp) })
+	if err != nil && s.lost == nil {
+		s.lost = errs.Connect.Wrap(err, "report of a failed record")
+	}
+	return err
 }
 
 // acceptable is what of the task's answer is to be committed: asked for, not ahead of what was
@@ -490,12 +519,20 @@ func (s *sink) backToCommitted() error {
 			to[tp], s.consumed[tp], s.current[tp] = o, o, o
 		}
 	}
-	clear(s.batch)
-	s.batch = s.batch[:0]
+	s.dropBatch()
 	if len(to) == 0 {
 		return nil
 	}
 	return s.consumer.Seek(to)
+}
+
+// dropBatch lets go of the batch and its values.
+func (s *sink) dropBatch() {
+	clear(s.batch)
+	s.batch = s.batch[:0]
+	if s.reporter != nil {
+		s.reporter.drop()
+	}
 }
 
 // settleCommit takes note of a commit that was answered, or gives up one that takes too long.
@@ -586,4 +623,9 @@ func (c *sinkContext) Logger() *slog.Logger { return c.s.log }
 
 func (c *sinkContext) Config() map[string]string { return c.s.props }
 
-func (c *sinkContext) Reporter() connectors.ErrantRecordReporter { return nil }
+func (c *sinkContext) Reporter() connectors.ErrantRecordReporter {
+	if c.s.reporter == nil {
+		return nil
+	}
+	return c.s.reporter
+}

@@ -256,10 +256,10 @@ func (s *source) refused(f *flight, r *kafka.Record, err error) {
 			Stage: pipeline.KafkaProduce, Class: "org.apache.kafka.connect.source.SourceTask",
 			Where: "record for topic " + r.Topic, Err: err, Attempts: 1,
 		}
-		for _, rep := range s.pipe.Policy.Reporters {
-			if rerr := rep.Report(s.ctx, problem); rerr != nil {
-				err = errors.Join(err, rerr)
-			}
+		if rerr := s.pipe.Policy.Report(s.ctx, problem); rerr != nil {
+			rerr = errors.Join(err, rerr)
+			s.sendErr.CompareAndSwap(nil, &rerr)
+			return
 		}
 		if s.recordCommitter != nil {
 			s.commitRecord(&f.src, nil)

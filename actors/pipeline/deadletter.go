@@ -1,0 +1,154 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+
+	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+// HeaderPrefix is what the names of a dead letter's context headers begin with.
+const HeaderPrefix = "__connect.errors."
+
+// DeadLetters is a dead letter queue: it writes the consumed record as it was, with headers that
+// say why if Context is set (KIP-298).
+type DeadLetters struct {
+	Topic    string
+	Context  bool
+	Task     state.TaskID
+	Producer *kafka.Producer
+}
+
+// Report implements Reporter.
+func (d *DeadLetters) Report(ctx context.Context, p Problem) (Wait, error) {
+	if p.Record == nil {
+		return nil, nil
+	}
+	in := p.Record
+	out := &kafka.Record{
+		Topic: d.Topic, Partition: kafka.NoPartition, Key: in.Key, Value: in.Value,
+		Headers: in.Headers[:len(in.Headers):len(in.Headers)],
+	}
+	if in.Attrs.TimestampType() >= 0 {
+		out.Timestamp = in.Timestamp
+	}
+	if d.Context {
+		out.Headers = append(out.Headers, d.context(p)...)
+	}
+	var result error // set before done is closed
+	done := make(chan struct{})
+	promise := func(_ *kafka.Record, err error) {
+		if err != nil {
+			result = errs.Connect.Wrap(err, "dead letter queue %q", d.Topic)
+		}
+		close(done)
+	}
+	if err := d.Producer.Produce(ctx, out, promise); err != nil {
+		return nil, errs.Connect.Wrap(err, "dead letter queue %q", d.Topic)
+	}
+	return func(ctx context.Context) error {
+		select {
+		case <-done:
+			return result
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}, nil
+}
+
+// context are the headers in the JVM's order.
+func (d *DeadLetters) context(p Problem) []kafka.RecordHeader {
+	r := p.Record
+	text := func(name, value string) kafka.RecordHeader {
+		return kafka.RecordHeader{Key: HeaderPrefix + name, Value: []byte(value)}
+	}
+	message := text("exception.message", errs.Message(p.Err))
+	return []kafka.RecordHeader{
+		text("topic", r.Topic),
+		text("partition", strconv.Itoa(int(r.Partition))),
+		text("offset", strconv.FormatInt(r.Offset, 10)),
+		text("connector.name", d.Task.Connector),
+		text("task.id", strconv.Itoa(d.Task.Task)),
+		text("stage", string(p.Stage)),
+		text("class.name", p.Class),
+		text("exception.class.name", errs.ClassOf(p.Err)),
+		message,
+		text("exception.stacktrace", trace(p.Err)),
+	}
+}
+
+// trace is an error as a Java stack trace begins: class and message, then its causes.
+func trace(err error) string {
+	out := errs.ClassOf(err) + ": " + errs.Message(err) + "\n"
+	for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(cause) {
+		out += "Caused by: " + errs.ClassOf(cause) + ": " + errs.Message(cause) + "\n"
+	}
+	return out
+}
+
+// Pending are the reports under way of one sink task, by partition: offsets are not committed
+// before they have ended. It is safe for concurrent use.
+type Pending struct {
+	mu    sync.Mutex
+	waits map[data.TopicPartition][]Wait
+}
+
+func (p *Pending) add(r *kafka.Record, w Wait) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waits == nil {
+		p.waits = map[data.TopicPartition][]Wait{}
+	}
+	tp := data.TopicPartition{Topic: r.Topic, Partition: r.Partition}
+	p.waits[tp] = append(p.waits[tp], w)
+}
+
+// Settle waits for the reports of the partitions. Those that ended well are forgotten; the first
+// error is returned.
+func (p *Pending) Settle(ctx context.Context, has func(data.TopicPartition) bool) error {
+	p.mu.Lock()
+	due := map[data.TopicPartition][]Wait{}
+	for tp, waits := range p.waits {
+		if has(tp) {
+			due[tp] = waits
+			delete(p.waits, tp)
+		}
+	}
+	p.mu.Unlock()
+	var first error
+	for _, waits := range due {
+		for _, w := range waits {
+			if err := w(ctx); err != nil && first == nil {
+				first = err
+			}
+		}
+	}
+	return first
+}
+
+// Await waits for the reports of a partition without forgetting them.
+func (p *Pending) Await(ctx context.Context, tp data.TopicPartition) error {
+	p.mu.Lock()
+	waits := p.waits[tp]
+	p.mu.Unlock()
+	for _, w := range waits {
+		if err := w(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forget drops the reports of partitions that belong to another member.
+func (p *Pending) Forget(tps []data.TopicPartition) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, tp := range tps {
+		delete(p.waits, tp)
+	}
+}
