@@ -249,8 +249,15 @@ func (r *rig) after(d time.Duration) {
 	synctest.Wait()
 }
 
-// restart asks for a restart, and gives the answer once there is one.
+// restart asks for a restart, waits for the answer and until all has come to rest.
 func (r *rig) restart(n int, within time.Duration) error {
+	err := r.askRestart(n, within)
+	synctest.Wait()
+	return err
+}
+
+// askRestart is restart for goroutines.
+func (r *rig) askRestart(n int, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(r.t.Context(), within)
 	defer cancel()
 	_, err := act.Ask(ctx, r.sys.Root, r.sup, nil, func(d act.Reply[struct{}]) any { return Restart{n, d} })

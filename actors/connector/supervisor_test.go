@@ -251,7 +251,7 @@ func TestRestartAnswers(t *testing.T) {
 			r.start(1, state.TargetStarted, props())
 			answers := make(chan error, 2)
 			for range 2 {
-				go func() { answers <- r.restart(0, time.Minute) }()
+				go func() { answers <- r.askRestart(0, time.Minute) }()
 			}
 			synctest.Wait()
 			r.after(5 * time.Second)
@@ -331,6 +331,7 @@ func TestPauseAndFailure(t *testing.T) {
 	t.Run("a task that waits for its next try keeps the wish", func(t *testing.T) {
 		onRig(t, failing(0, 1), func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
+			r.after(100 * time.Millisecond)
 			r.send(SetTarget{state.TargetPaused})
 			r.after(time.Minute)
 			r.want(0, "RUNNING RESTARTING PAUSED")
@@ -342,6 +343,7 @@ func TestPauseAndFailure(t *testing.T) {
 	t.Run("a connector that waits for its next try is paused, and starts at resume", func(t *testing.T) {
 		onRig(t, failing(ConnectorTask, 1), func(t *testing.T, r *rig) {
 			r.start(0, state.TargetStarted, props())
+			r.after(100 * time.Millisecond)
 			r.send(SetTarget{state.TargetPaused})
 			r.after(time.Minute)
 			r.want(ConnectorTask, "RUNNING RESTARTING PAUSED")
@@ -397,7 +399,7 @@ func TestChangedConfigurationRestarts(t *testing.T) {
 		r.send(StartConnector{Props: changed, Target: state.TargetStarted})
 		r.after(time.Minute)
 		births := r.born(ConnectorTask)
-		if len(births) != 6 || births[4].props["topic"] != "b" || births[5].at-births[4].at != time.Second {
+		if len(births) != 6 || births[4].props["topic"] != "b" || (births[5].at-births[4].at).Round(time.Millisecond) != time.Second {
 			t.Errorf("births %+v", births)
 		}
 		r.wantBirths(0, "0s") // the herder says whether tasks restart
@@ -442,6 +444,7 @@ func TestStopTask(t *testing.T) {
 	t.Run("one that waits for its next try", func(t *testing.T) {
 		onRig(t, failing(0, 100), func(t *testing.T, r *rig) {
 			r.start(1, state.TargetStarted, props())
+			r.after(100 * time.Millisecond)
 			r.send(StopTask{0, time.Now().Add(5 * time.Second)})
 			r.after(time.Hour)
 			r.want(0, "RUNNING RESTARTING UNASSIGNED")
@@ -675,7 +678,7 @@ func TestStoppedSupervisorAnswersWaiters(t *testing.T) {
 	onRig(t, func(_, inc int) part { return part{silent: inc > 1} }, func(t *testing.T, r *rig) {
 		r.start(1, state.TargetStarted, props())
 		answer := make(chan error, 1)
-		go func() { answer <- r.restart(0, time.Hour) }()
+		go func() { answer <- r.askRestart(0, time.Hour) }()
 		r.after(time.Second)
 		r.sys.Root.Stop(r.sup)
 		r.after(time.Second)
