@@ -3,6 +3,7 @@ package connectors_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -51,9 +52,8 @@ func (c *counter) Start(_ context.Context, _ connectors.SourceContext, props map
 
 func (c *counter) TaskConfigs(context.Context, int) ([]map[string]string, error) {
 	task := map[string]string{}
-	for k, v := range c.props {
-		task[k] = v // a map of its own: the worker adds to it
-	}
+	// a map of its own: the worker adds to it
+	maps.Copy(task, c.props)
 	return []map[string]string{task}, nil
 }
 

@@ -133,8 +133,7 @@ func httpError(status int) error {
 
 // statusOf is the status of an error and the message to show. The chain of causes goes to the log, not to the client, as in the JVM.
 func statusOf(err error) (int, string) {
-	var own *coded
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*coded](err); ok {
 		return own.status, own.message
 	}
 	var known StatusError
@@ -149,8 +148,7 @@ func statusOf(err error) (int, string) {
 	case errs.BadRequest, errs.Config:
 		return http.StatusBadRequest, errs.Message(err)
 	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge,
 			fmt.Sprintf("HTTP 413 Request Entity Too Large: the body has more than %d bytes", tooLarge.Limit)
 	}

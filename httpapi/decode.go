@@ -52,8 +52,7 @@ func jsonValue(body []byte) (json.RawMessage, error) {
 		line, column := position(body, int64(len(body)))
 		return nil, unreadable("The request body is not JSON: it ends too early, at line %d, column %d", line, column)
 	case err != nil:
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			line, column := position(body, syntax.Offset-1)
 			return nil, unreadable("The request body is not JSON: %v at line %d, column %d", syntax, line, column)
 		}

@@ -61,30 +61,40 @@ func TestBodies(t *testing.T) {
 		{"GET", "/", "", `{"version":"4.1.1","commit":"abc","kafka_cluster_id":"fake-cluster"}`},
 		{"GET", "/health", "", `{"status":"healthy","message":"Worker has completed startup and is ready to handle requests."}`},
 		{"GET", "/connectors", "", `[]`},
-		{"POST", "/connectors", `{"name":"a<&>ü","config":` + source + `}`,
+		{
+			"POST", "/connectors", `{"name":"a<&>ü","config":` + source + `}`,
 			`{"name":"a<&>ü","config":{"connector.class":"FileStreamSource","name":"a<&>ü","tasks.max":"1","topic":"t"},` +
-				`"tasks":[{"connector":"a<&>ü","task":0}],"type":"source"}`},
-		{"GET", "/connectors/a<&>%C3%BC/status", "",
+				`"tasks":[{"connector":"a<&>ü","task":0}],"type":"source"}`,
+		},
+		{
+			"GET", "/connectors/a<&>%C3%BC/status", "",
 			`{"name":"a<&>ü","connector":{"state":"RUNNING","worker_id":"127.0.0.1:8083","version":"4.1.1"},` +
-				`"tasks":[{"id":0,"state":"RUNNING","worker_id":"127.0.0.1:8083","version":"4.1.1"}],"type":"source"}`},
+				`"tasks":[{"id":0,"state":"RUNNING","worker_id":"127.0.0.1:8083","version":"4.1.1"}],"type":"source"}`,
+		},
 		{"GET", "/connectors/nope", "", `{"error_code":404,"message":"Connector nope not found"}`},
 		{"GET", "/connectors/a<&>%C3%BC/offsets", "", `{"offsets":[]}`},
 		{"GET", "/connectors/a<&>%C3%BC/topics", "", `{"a<&>ü":{"topics":["t"]}}`},
-		{"GET", "/connector-plugins", "",
+		{
+			"GET", "/connector-plugins", "",
 			`[{"class":"org.apache.kafka.connect.file.FileStreamSinkConnector","type":"sink","version":"4.1.1"},` +
-				`{"class":"org.apache.kafka.connect.file.FileStreamSourceConnector","type":"source","version":"4.1.1"}]`},
+				`{"class":"org.apache.kafka.connect.file.FileStreamSourceConnector","type":"source","version":"4.1.1"}]`,
+		},
 		{"GET", "/connector-plugins/Filter/config", "", `[]`},
-		{"GET", "/connector-plugins/FileStreamSink/config", "",
+		{
+			"GET", "/connector-plugins/FileStreamSink/config", "",
 			`[{"name":"file","type":"STRING","required":false,"default_value":null,"importance":"HIGH","documentation":"The file.",` +
 				`"group":null,"width":"NONE","display_name":"file","dependents":[],"order":-1},` +
 				`{"name":"batch.size","type":"INT","required":false,"default_value":"2000","importance":"LOW",` +
-				`"documentation":"Size.","group":null,"width":"NONE","display_name":"batch.size","dependents":[],"order":-1}]`},
+				`"documentation":"Size.","group":null,"width":"NONE","display_name":"batch.size","dependents":[],"order":-1}]`,
+		},
 		{"GET", "/admin/loggers/root", "", `{"level":"INFO","last_modified":null}`},
-		{"PUT", "/connector-plugins/FileStreamSource/config/validate", `{"connector.class":"FileStreamSource","n":null}`,
+		{
+			"PUT", "/connector-plugins/FileStreamSource/config/validate", `{"connector.class":"FileStreamSource","n":null}`,
 			`{"name":"FileStreamSource","error_count":1,"groups":[],"configs":[{"definition":null,"value":{"name":"connector.class",` +
 				`"value":"FileStreamSource","recommended_values":[],"errors":[],"visible":true}},{"definition":null,"value":` +
 				`{"name":"n","value":null,"recommended_values":[],"errors":["Null value can not be supplied as the configuration value."],` +
-				`"visible":true}}]}`},
+				`"visible":true}}]}`,
+		},
 	} {
 		w := do(h, tt.method, tt.path, tt.body)
 		if got := w.Body.String(); got != tt.want {
@@ -109,8 +119,12 @@ func TestSlashInName(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{"GET", path, 200}, {"GET", path + "/status", 200}, {"GET", path + "/tasks/0/status", 200},
-		{"PUT", path + "/stop", 204}, {"DELETE", path, 204}, {"GET", path, 404},
+		{"GET", path, 200},
+		{"GET", path + "/status", 200},
+		{"GET", path + "/tasks/0/status", 200},
+		{"PUT", path + "/stop", 204},
+		{"DELETE", path, 204},
+		{"GET", path, 404},
 	} {
 		if w := do(h, step.method, step.path, ""); w.Code != step.status {
 			t.Errorf("%s %s: %d %s", step.method, step.path, w.Code, w.Body)
@@ -215,11 +229,17 @@ func TestTimeouts(t *testing.T) {
 		message string
 	}{
 		{"bare", nil, "Request timed out"},
-		{"stage", lateError{doing: "flushing updates to the status topic", began: began},
-			"Request timed out. The worker is currently flushing updates to the status topic, which began at 2026-11-22T17:00:00.005Z"},
-		{"stage completed", lateError{doing: "reading", began: began, completed: began.Add(time.Second)},
+		{
+			"stage",
+			lateError{doing: "flushing updates to the status topic", began: began},
+			"Request timed out. The worker is currently flushing updates to the status topic, which began at 2026-11-22T17:00:00.005Z",
+		},
+		{
+			"stage completed",
+			lateError{doing: "reading", began: began, completed: began.Add(time.Second)},
 			"Request timed out. The last operation the worker completed was reading, which began at 2026-11-22T17:00:00.005Z " +
-				"and completed at 2026-11-22T17:00:01.005Z"},
+				"and completed at 2026-11-22T17:00:01.005Z",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

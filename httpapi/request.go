@@ -119,8 +119,7 @@ func readBody(c *gin.Context) ([]byte, error) {
 	}
 	// The deadline stays: net/http reads what is left of the body before it sends an answer.
 	c.Header("Connection", "close")
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, err
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {

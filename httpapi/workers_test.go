@@ -83,21 +83,43 @@ func TestForwarding(t *testing.T) {
 		status                   int
 		want                     string
 	}{
-		{"create", "POST", "/connectors", `{"name":"a b","config":` + source + `}`, forwarded{status: 201, answer: info},
-			"POST http://leader:8083/connectors?forward=true", 201, info},
-		{"second hop", "DELETE", "/connectors/a%20b;v=1/?forward=true", "", forwarded{status: 204},
-			"DELETE http://leader:8083/connectors/a%20b?forward=false", 204, ""},
-		{"restart", "POST", "/connectors/a/restart?includeTasks=true&onlyFailed=false&x=y", "", forwarded{status: 202, answer: "{}"},
-			"POST http://leader:8083/connectors/a/restart?forward=true&includeTasks=true&onlyFailed=false", 202, "{}"},
-		{"error passed on", "PUT", "/connectors/a/stop", "", forwarded{status: 404, answer: `{"error_code":404,"message":"Unknown connector a"}`},
-			"PUT http://leader:8083/connectors/a/stop?forward=true", 404, `{"error_code":404,"message":"Unknown connector a"}`},
-		{"error of something else", "PUT", "/connectors/a/stop", "", forwarded{status: 502, answer: "<html>"},
-			"PUT http://leader:8083/connectors/a/stop?forward=true", 502, `{"error_code":502,"message":"HTTP 502 Bad Gateway"}`},
-		{"no answer", "PUT", "/connectors/a/stop", "", forwarded{err: errors.New("connection refused")},
+		{
+			"create", "POST", "/connectors", `{"name":"a b","config":` + source + `}`,
+			forwarded{status: 201, answer: info},
+			"POST http://leader:8083/connectors?forward=true", 201, info,
+		},
+		{
+			"second hop", "DELETE", "/connectors/a%20b;v=1/?forward=true", "",
+			forwarded{status: 204},
+			"DELETE http://leader:8083/connectors/a%20b?forward=false", 204, "",
+		},
+		{
+			"restart", "POST", "/connectors/a/restart?includeTasks=true&onlyFailed=false&x=y", "",
+			forwarded{status: 202, answer: "{}"},
+			"POST http://leader:8083/connectors/a/restart?forward=true&includeTasks=true&onlyFailed=false", 202, "{}",
+		},
+		{
+			"error passed on", "PUT", "/connectors/a/stop", "",
+			forwarded{status: 404, answer: `{"error_code":404,"message":"Unknown connector a"}`},
+			"PUT http://leader:8083/connectors/a/stop?forward=true", 404, `{"error_code":404,"message":"Unknown connector a"}`,
+		},
+		{
+			"error of something else", "PUT", "/connectors/a/stop", "",
+			forwarded{status: 502, answer: "<html>"},
+			"PUT http://leader:8083/connectors/a/stop?forward=true", 502, `{"error_code":502,"message":"HTTP 502 Bad Gateway"}`,
+		},
+		{
+			"no answer", "PUT", "/connectors/a/stop", "",
+			forwarded{err: errors.New("connection refused")},
 			"PUT http://leader:8083/connectors/a/stop?forward=true", 500,
-			`{"error_code":500,"message":"IO Error trying to forward REST request: connection refused"}`},
-		{"third hop", "PUT", "/connectors/a/stop?forward=false", "", forwarded{}, "", 409,
-			`{"error_code":409,"message":"Cannot complete request because of a conflicting operation (e.g. worker rebalance)"}`},
+			`{"error_code":500,"message":"IO Error trying to forward REST request: connection refused"}`,
+		},
+		{
+			"third hop", "PUT", "/connectors/a/stop?forward=false", "",
+			forwarded{},
+			"", 409,
+			`{"error_code":409,"message":"Cannot complete request because of a conflicting operation (e.g. worker rebalance)"}`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			herder := newFakeHerder(false)

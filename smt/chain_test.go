@@ -44,9 +44,11 @@ func (p *yesNo) Close() error                      { p.closed++; return nil }
 func is(answer bool) smt.Predicate {
 	return &yesNo{answer: func(*data.Record) (bool, error) { return answer, nil }}
 }
+
 func fails(err error) func(r *data.Record) (bool, error) {
 	return func(*data.Record) (bool, error) { return false, err }
 }
+
 func topic(suffix string) *script {
 	return &script{apply: func(r *data.Record) (*data.Record, error) {
 		r.Topic += suffix
@@ -117,8 +119,10 @@ func TestChainErrorNamesTheStepAndRestoresTheRecord(t *testing.T) {
 		last                  smt.Step
 	}{
 		{"transform", `transform "b" (B): not now`, "", smt.Step{Alias: "b", Class: "B", Transform: failing}},
-		{"predicate", `transform "b" (B), predicate "p": not now`, "p",
-			smt.Step{Alias: "b", Class: "B", Transform: topic("x"), Predicate: &yesNo{answer: fails(cause)}, PredicateAlias: "p"}},
+		{
+			"predicate", `transform "b" (B), predicate "p": not now`, "p",
+			smt.Step{Alias: "b", Class: "B", Transform: topic("x"), Predicate: &yesNo{answer: fails(cause)}, PredicateAlias: "p"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			chain := smt.NewChain(smt.Step{Alias: "a", Class: "A", Transform: topic("1")}, tt.last)

@@ -56,8 +56,7 @@ func AsFailure(v any, thrown bool) *Failure {
 	case *Failure:
 		return x
 	case error:
-		var f *Failure
-		if errors.As(x, &f) {
+		if f, ok := errors.AsType[*Failure](x); ok {
 			return &Failure{Err: x, Stack: f.Stack, Fatal: f.Fatal}
 		}
 		err = x

@@ -3,6 +3,7 @@ package offsets
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 
 	"github.com/troupe-connect/troupe/cluster/storage"
@@ -113,9 +114,7 @@ func (f *Flush) Done() { f.w.turn <- struct{}{} }
 func (f *Flush) Cancel() {
 	w := f.w
 	w.mu.Lock()
-	for k, v := range w.fresh {
-		f.taken[k] = v
-	}
+	maps.Copy(f.taken, w.fresh)
 	w.fresh = f.taken
 	w.mu.Unlock()
 	w.turn <- struct{}{}

@@ -261,7 +261,7 @@ func topicConfig(props map[string]string, group string) map[string]string {
 // topicsList parses topics: without blanks and doubles.
 func topicsList(text string) []string {
 	var topics []string
-	for _, t := range strings.Split(text, ",") {
+	for t := range strings.SplitSeq(text, ",") {
 		if t = strings.TrimSpace(t); t != "" && !slices.Contains(topics, t) {
 			topics = append(topics, t)
 		}

@@ -184,14 +184,26 @@ func TestParseConnectorFile(t *testing.T) {
 		want          settings.ConnectorFile
 		err           string
 	}{
-		{"map", `{"name":"n","tasks.max":2,"flag":true,"gone":null}`,
-			settings.ConnectorFile{Name: "n", Config: map[string]string{"name": "n", "tasks.max": "2", "flag": "true"}, InitialState: state.TargetStarted}, ""},
-		{"request", "\ufeff {\"name\":\"n\",\"config\":{\"a\":\"b\"},\"initial_state\":\"paused\",\"more\":[]}",
-			settings.ConnectorFile{Name: "n", Config: map[string]string{"name": "n", "a": "b"}, InitialState: state.TargetPaused}, ""},
-		{"properties", "name = n\n# c\na: b",
-			settings.ConnectorFile{Name: "n", Config: map[string]string{"name": "n", "a": "b"}, InitialState: state.TargetStarted}, ""},
-		{"setting called config", `{"name":"n","config":"c"}`,
-			settings.ConnectorFile{Name: "n", Config: map[string]string{"name": "n", "config": "c"}, InitialState: state.TargetStarted}, ""},
+		{
+			"map", `{"name":"n","tasks.max":2,"flag":true,"gone":null}`,
+			settings.ConnectorFile{Name: "n", Config: map[string]string{"name": "n", "tasks.max": "2", "flag": "true"}, InitialState: state.TargetStarted},
+			"",
+		},
+		{
+			"request", "\ufeff {\"name\":\"n\",\"config\":{\"a\":\"b\"},\"initial_state\":\"paused\",\"more\":[]}",
+			settings.ConnectorFile{Name: "n", Config: map[string]string{"name": "n", "a": "b"}, InitialState: state.TargetPaused},
+			"",
+		},
+		{
+			"properties", "name = n\n# c\na: b",
+			settings.ConnectorFile{Name: "n", Config: map[string]string{"name": "n", "a": "b"}, InitialState: state.TargetStarted},
+			"",
+		},
+		{
+			"setting called config", `{"name":"n","config":"c"}`,
+			settings.ConnectorFile{Name: "n", Config: map[string]string{"name": "n", "config": "c"}, InitialState: state.TargetStarted},
+			"",
+		},
 		{"names differ", `{"name":"n","config":{"name":"m"}}`, settings.ConnectorFile{}, "doesn't match"},
 		{"no name", `{"a":"b"}`, settings.ConnectorFile{}, "missing the mandatory 'name'"},
 		{"no name in properties", `a=b`, settings.ConnectorFile{}, "missing the mandatory 'name'"},

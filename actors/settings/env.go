@@ -74,7 +74,7 @@ func (e *Env) logging(name, short, value string) {
 	case "LOG4J_ROOT_LOGLEVEL":
 		e.LogLevel = strings.TrimSpace(value)
 	case "LOG4J_LOGGERS":
-		for _, pair := range strings.Split(value, ",") {
+		for pair := range strings.SplitSeq(value, ",") {
 			logger, level, ok := strings.Cut(pair, "=")
 			if logger = strings.TrimSpace(logger); ok && logger != "" {
 				e.Loggers[logger] = strings.TrimSpace(level)

@@ -84,8 +84,10 @@ func TestValidateStages(t *testing.T) {
 	d := deps(t, p)
 	d.Stage = func(name string) { stages = append(stages, name) }
 	d.Resolve = func(_ context.Context, props map[string]string) (map[string]string, error) { return props, nil }
-	validate(t, d, map[string]string{"name": "n", "connector.class": "Probe", "secret": "x", "value.converter": "JsonConverter",
-		"offsets.storage.topic": "own"})
+	validate(t, d, map[string]string{
+		"name": "n", "connector.class": "Probe", "secret": "x", "value.converter": "JsonConverter",
+		"offsets.storage.topic": "own",
+	})
 	want := []string{
 		"resolving transformed configuration properties for the connector",
 		"validating source connector-specific properties for the connector",
@@ -371,7 +373,7 @@ func FuzzValidate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		nullable, given := map[string]*string{}, map[string]string{}
-		for _, line := range strings.Split(text, "\n") {
+		for line := range strings.SplitSeq(text, "\n") {
 			key, value, ok := strings.Cut(line, "=")
 			nullable[key] = nil
 			if ok {

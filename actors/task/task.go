@@ -100,8 +100,10 @@ const (
 // Props makes the actor of one incarnation.
 func Props(env *Env, spec Spec) *actor.Props {
 	return act.Props(func() actor.Actor {
-		return &taskActor{env: env, spec: spec, timers: make([]*act.Timer, timerCount),
-			log: env.Log.With("connector", spec.ID.Connector, "task", spec.ID.Task)}
+		return &taskActor{
+			env: env, spec: spec, timers: make([]*act.Timer, timerCount),
+			log: env.Log.With("connector", spec.ID.Connector, "task", spec.ID.Task),
+		}
 	})
 }
 

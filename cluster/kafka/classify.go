@@ -141,12 +141,10 @@ func isEOF(err error) bool {
 
 // codeOf is the protocol's error code in a chain of errors of either client.
 func codeOf(err error) (int16, bool) {
-	var franz *kerr.Error
-	if errors.As(err, &franz) {
+	if franz, ok := errors.AsType[*kerr.Error](err); ok {
 		return franz.Code, true
 	}
-	var sar sarama.KError
-	if errors.As(err, &sar) {
+	if sar, ok := errors.AsType[sarama.KError](err); ok {
 		return int16(sar), true
 	}
 	// A code that sarama wrapped together with another error is found by errors.Is only.

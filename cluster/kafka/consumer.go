@@ -292,8 +292,10 @@ func (c *Consumer) judge(topic string, partition int32, err error) error {
 // noOffset gives Java's class to the errors of auto.offset.reset=none.
 func noOffset(err error) error {
 	if err.Error() == "partition has no prior committed offset" {
-		return &Error{Op: "auto.offset.reset is none", Class: Fatal, Err: err,
-			Java: "org.apache.kafka.clients.consumer.NoOffsetForPartitionException"}
+		return &Error{
+			Op: "auto.offset.reset is none", Class: Fatal, Err: err,
+			Java: "org.apache.kafka.clients.consumer.NoOffsetForPartitionException",
+		}
 	}
 	return err
 }

@@ -130,8 +130,10 @@ func TestRealCodecsAndPartitions(t *testing.T) {
 			topic := realTopic(t, 3)
 			p := realProducer(t, realProps(t, kafka.Props{"compression.type": codec}))
 			for i := range 300 {
-				r := &kafka.Record{Topic: topic, Partition: int32(i % 3), Key: fmt.Append(nil, i), Value: bytes.Repeat([]byte("v"), 100),
-					Headers: []kafka.RecordHeader{{Key: "h", Value: []byte("x")}}, Timestamp: time.UnixMilli(int64(1700000000000 + i))}
+				r := &kafka.Record{
+					Topic: topic, Partition: int32(i % 3), Key: fmt.Append(nil, i), Value: bytes.Repeat([]byte("v"), 100),
+					Headers: []kafka.RecordHeader{{Key: "h", Value: []byte("x")}}, Timestamp: time.UnixMilli(int64(1700000000000 + i)),
+				}
 				produce(t, p, r, func(_ *kafka.Record, err error) {
 					if err != nil {
 						t.Error(err)
@@ -422,8 +424,10 @@ func TestRealLogin(t *testing.T) {
 		if mechanism != "PLAIN" {
 			module = "scram.ScramLoginModule"
 		}
-		return with(fast, kafka.Props{"bootstrap.servers": broker(t, 4), "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": mechanism,
-			"sasl.jaas.config": fmt.Sprintf("org.apache.kafka.common.security.%s required username=%q password=%q;", module, user, password)})
+		return with(fast, kafka.Props{
+			"bootstrap.servers": broker(t, 4), "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": mechanism,
+			"sasl.jaas.config": fmt.Sprintf("org.apache.kafka.common.security.%s required username=%q password=%q;", module, user, password),
+		})
 	}
 	topic := realTopic(t, 1)
 	for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
@@ -492,8 +496,10 @@ func checkAllLogins(t *testing.T, props kafka.Props, topic, java string) {
 
 func TestRealTLS(t *testing.T) {
 	topic := realTopic(t, 1)
-	props := with(fast, kafka.Props{"bootstrap.servers": broker(t, 5), "security.protocol": "SSL", "ssl.truststore.type": "PEM",
-		"ssl.truststore.location": real.ca})
+	props := with(fast, kafka.Props{
+		"bootstrap.servers": broker(t, 5), "security.protocol": "SSL", "ssl.truststore.type": "PEM",
+		"ssl.truststore.location": real.ca,
+	})
 	if real.ca == "" {
 		t.Fatal("the broker's CA is unknown: stop the broker that runs on the port")
 	}

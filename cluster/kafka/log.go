@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func (l *franzLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 		if again {
 			to = slog.LevelDebug
 		} else if missed > 0 {
-			keyvals = append(keyvals[:len(keyvals):len(keyvals)], "repeated", missed)
+			keyvals = append(slices.Clip(keyvals), "repeated", missed)
 		}
 	}
 	l.log.Log(context.Background(), to, "kafka client: "+msg, keyvals...)

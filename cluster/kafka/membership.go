@@ -34,8 +34,10 @@ var errEnded = errors.New("the consumer has left the group")
 
 // join makes the client, which joins the group in the background. c.mu is held.
 func (c *Consumer) join() error {
-	m := &membership{c: c, ready: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}),
-		commits: make(chan commit, 64)}
+	m := &membership{
+		c: c, ready: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}),
+		commits: make(chan commit, 64),
+	}
 	m.ctx, m.cancel = context.WithCancel(background)
 	client, err := kgo.NewClient(append(slices.Clone(c.opts),
 		kgo.AdjustFetchOffsetsFn(m.assigned),
@@ -293,7 +295,7 @@ func (m *membership) commitNow(ctx context.Context, offsets Offsets) error {
 	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
 		for i := range req.Topics {
 			for j := range req.Topics[i].Partitions {
-				req.Topics[i].Partitions[j].Metadata = kmsg.StringPtr("")
+				req.Topics[i].Partitions[j].Metadata = new("")
 			}
 		}
 		return nil
@@ -374,8 +376,10 @@ func (m *membership) drain() {
 }
 
 func (c *Consumer) notMember() error {
-	return &Error{Op: "commit offsets of group " + c.cfg.group, Class: Fenced, Err: errEnded,
-		Java: "org.apache.kafka.clients.consumer.CommitFailedException"}
+	return &Error{
+		Op: "commit offsets of group " + c.cfg.group, Class: Fenced, Err: errEnded,
+		Java: "org.apache.kafka.clients.consumer.CommitFailedException",
+	}
 }
 
 // discoverLoop finds topics for patterns that only regexp2 knows.

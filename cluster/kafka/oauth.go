@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -161,8 +162,10 @@ func (c *cachedTokens) token(ctx context.Context) (token, error) {
 	}
 	value, life, err := c.fetch(ctx)
 	if err != nil {
-		return token{}, &authError{class: "org.apache.kafka.common.errors.SaslAuthenticationException",
-			err: fmt.Errorf("get an OAuth token: %w", err)}
+		return token{}, &authError{
+			class: "org.apache.kafka.common.errors.SaslAuthenticationException",
+			err:   fmt.Errorf("get an OAuth token: %w", err),
+		}
 	}
 	now := time.Now()
 	if exp, ok := expiry(value); ok {
@@ -305,9 +308,7 @@ func unsecuredSource(options map[string]string) (tokenSource, error) {
 func unsecuredToken(claims map[string]any, life time.Duration) (string, time.Duration, error) {
 	now := time.Now()
 	all := map[string]any{"iat": float64(now.UnixMilli()) / 1000, "exp": float64(now.Add(life).UnixMilli()) / 1000}
-	for k, v := range claims {
-		all[k] = v
-	}
+	maps.Copy(all, claims)
 	payload, err := json.Marshal(all)
 	if err != nil {
 		return "", 0, err

@@ -165,8 +165,10 @@ func (p OverridePolicy) Check(connector map[string]string, clients ...Client) []
 			if p.allowed != nil && p.allowed(key) {
 				continue
 			}
-			out = append(out, OverrideError{Key: kind.overridePrefix() + key, Value: value,
-				Err: fmt.Sprintf("The '%s' policy does not allow '%s' to be overridden in the connector configuration.", p.name, key)})
+			out = append(out, OverrideError{
+				Key: kind.overridePrefix() + key, Value: value,
+				Err: fmt.Sprintf("The '%s' policy does not allow '%s' to be overridden in the connector configuration.", p.name, key),
+			})
 		}
 	}
 	slices.SortFunc(out, func(a, b OverrideError) int { return strings.Compare(a.Key, b.Key) })

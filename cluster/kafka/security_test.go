@@ -90,28 +90,45 @@ func TestTLS(t *testing.T) {
 		fails       string // "" if it works
 	}{
 		{"PEM", "server.pem", tls.NoClientCert, trust, ""},
-		{"PEM in line", "server.pem", tls.NoClientCert, kafka.Props{"security.protocol": "ssl", "ssl.truststore.type": "PEM",
-			"ssl.truststore.certificates": strings.ReplaceAll(string(ca), "\n", " ")}, ""},
-		{"JKS", "server.pem", tls.NoClientCert, kafka.Props{"security.protocol": "SSL",
-			"ssl.truststore.location": store("trust.jks"), "ssl.truststore.password": "store-secret"}, ""},
-		{"PKCS12", "server.pem", tls.NoClientCert, kafka.Props{"security.protocol": "SSL", "ssl.truststore.type": "PKCS12",
-			"ssl.truststore.location": store("trust.p12"), "ssl.truststore.password": "store-secret"}, ""},
+		{"PEM in line", "server.pem", tls.NoClientCert, kafka.Props{
+			"security.protocol": "ssl", "ssl.truststore.type": "PEM",
+			"ssl.truststore.certificates": strings.ReplaceAll(string(ca), "\n", " "),
+		}, ""},
+		{"JKS", "server.pem", tls.NoClientCert, kafka.Props{
+			"security.protocol":       "SSL",
+			"ssl.truststore.location": store("trust.jks"), "ssl.truststore.password": "store-secret",
+		}, ""},
+		{"PKCS12", "server.pem", tls.NoClientCert, kafka.Props{
+			"security.protocol": "SSL", "ssl.truststore.type": "PKCS12",
+			"ssl.truststore.location": store("trust.p12"), "ssl.truststore.password": "store-secret",
+		}, ""},
 		{"client certificate of JKS", "server.pem", tls.RequireAndVerifyClientCert, with(trust, kafka.Props{
-			"ssl.keystore.location": store("client.jks"), "ssl.keystore.password": "store-secret", "ssl.key.password": "key-secret"}), ""},
-		{"client certificate of PKCS12", "server.pem", tls.RequireAndVerifyClientCert, with(trust, kafka.Props{"ssl.keystore.type": "PKCS12",
-			"ssl.keystore.location": store("client.p12"), "ssl.keystore.password": "store-secret"}), ""},
-		{"client certificate of PEM", "server.pem", tls.RequireAndVerifyClientCert, with(trust, kafka.Props{"ssl.keystore.type": "PEM",
-			"ssl.keystore.location": store("client-aes-256-cbc.pem"), "ssl.key.password": "key-secret"}), ""},
-		{"TLS 1.2 and one cipher", "server.pem", tls.NoClientCert, with(trust, kafka.Props{"ssl.enabled.protocols": "TLSv1.2",
-			"ssl.cipher.suites": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"}), ""},
+			"ssl.keystore.location": store("client.jks"), "ssl.keystore.password": "store-secret", "ssl.key.password": "key-secret",
+		}), ""},
+		{"client certificate of PKCS12", "server.pem", tls.RequireAndVerifyClientCert, with(trust, kafka.Props{
+			"ssl.keystore.type":     "PKCS12",
+			"ssl.keystore.location": store("client.p12"), "ssl.keystore.password": "store-secret",
+		}), ""},
+		{"client certificate of PEM", "server.pem", tls.RequireAndVerifyClientCert, with(trust, kafka.Props{
+			"ssl.keystore.type":     "PEM",
+			"ssl.keystore.location": store("client-aes-256-cbc.pem"), "ssl.key.password": "key-secret",
+		}), ""},
+		{"TLS 1.2 and one cipher", "server.pem", tls.NoClientCert, with(trust, kafka.Props{
+			"ssl.enabled.protocols": "TLSv1.2",
+			"ssl.cipher.suites":     "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+		}), ""},
 		{"common name only", "named.pem", tls.NoClientCert, with(trust, kafka.Props{"bootstrap.servers": "localhost"}), ""},
-		{"trusted as it is", "server.pem", tls.NoClientCert, kafka.Props{"security.protocol": "SSL", "ssl.truststore.type": "PEM",
-			"ssl.truststore.location": leafOnly(t)}, ""},
+		{"trusted as it is", "server.pem", tls.NoClientCert, kafka.Props{
+			"security.protocol": "SSL", "ssl.truststore.type": "PEM",
+			"ssl.truststore.location": leafOnly(t),
+		}, ""},
 		{"another host, unchecked", "other.pem", tls.NoClientCert, with(trust, kafka.Props{"ssl.endpoint.identification.algorithm": ""}), ""},
 		{"another host", "other.pem", tls.NoClientCert, trust, "for another host"},
 		{"not trusted", "server.pem", tls.NoClientCert, kafka.Props{"security.protocol": "SSL", "ssl.truststore.type": "PEM", "ssl.truststore.location": store("ec.pem")}, "not trusted"},
-		{"not trusted, unchecked host", "server.pem", tls.NoClientCert, kafka.Props{"security.protocol": "SSL", "ssl.truststore.type": "PEM",
-			"ssl.truststore.location": store("ec.pem"), "ssl.endpoint.identification.algorithm": ""}, "not trusted"},
+		{"not trusted, unchecked host", "server.pem", tls.NoClientCert, kafka.Props{
+			"security.protocol": "SSL", "ssl.truststore.type": "PEM",
+			"ssl.truststore.location": store("ec.pem"), "ssl.endpoint.identification.algorithm": "",
+		}, "not trusted"},
 		{"by the system", "server.pem", tls.NoClientCert, kafka.Props{"security.protocol": "SSL"}, "not trusted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -192,8 +209,10 @@ func TestSASL(t *testing.T) {
 					// kfake closes the connection where a broker says why.
 					c.Fail(kafkatest.Fault{Request: "SASLAuthenticate", Error: "SASL_AUTHENTICATION_FAILED", Times: -1, TopLevel: true})
 				}
-				props := kafka.Props{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": tt.mechanism,
-					"sasl.jaas.config": jaas(tt.module, strings.ReplaceAll(password, `"`, `\"`))}
+				props := kafka.Props{
+					"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": tt.mechanism,
+					"sasl.jaas.config": jaas(tt.module, strings.ReplaceAll(password, `"`, `\"`)),
+				}
 				for kind, err := range reach(t, c, props) {
 					checkLogin(t, kind, err, fails, "SaslAuthenticationException")
 				}
@@ -207,9 +226,11 @@ func TestOAuthRefused(t *testing.T) {
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	defer endpoint.Close()
 	c := kafkatest.New(t, kafkatest.User("PLAIN", "kc", "kc-secret"))
-	props := kafka.Props{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER",
+	props := kafka.Props{
+		"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER",
 		"sasl.oauthbearer.token.endpoint.url": endpoint.URL,
-		"sasl.jaas.config":                    `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId="i" clientSecret="hush-1";`}
+		"sasl.jaas.config":                    `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId="i" clientSecret="hush-1";`,
+	}
 	for kind, err := range reach(t, c, props) {
 		if kafka.Classify(err) != kafka.Authorization || strings.Contains(err.Error(), "hush-1") {
 			t.Errorf("%s: %v (%s)", kind, err, kafka.Classify(err))

@@ -151,8 +151,10 @@ func (s *settings) dial(ctx context.Context, network, address string) (net.Conn,
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close() //nolint:errcheck // the handshake's error is the one that counts
 		if !isNetwork(err) {
-			err = &authError{class: "org.apache.kafka.common.errors.SslAuthenticationException",
-				err: fmt.Errorf("TLS handshake with %s: %w", address, err)}
+			err = &authError{
+				class: "org.apache.kafka.common.errors.SslAuthenticationException",
+				err:   fmt.Errorf("TLS handshake with %s: %w", address, err),
+			}
 			s.authFailed(err)
 		}
 		return nil, err

@@ -18,7 +18,7 @@ func TestHashOrder(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(string(read(t, golden+"hashorder.txt"))), "\n")
 	for _, line := range lines {
 		m := map[string]any{}
-		for _, name := range strings.Split(line, " ") {
+		for name := range strings.SplitSeq(line, " ") {
 			m[name] = 1
 		}
 		if got := strings.Join(JavaOrder(m), " "); got != line {
@@ -63,11 +63,17 @@ func TestEncodeOffsetKey(t *testing.T) {
 		{"a\"\\/\b\f\n\r\t\x1b\x00", nil, `["a\"\\/\b\f\n\r\t\u001B\u0000",null]`},
 		{"<&>\u2028\u007f é", map[string]any{}, "[\"<&>\u2028\u007f é\",{}]"},
 		{"😀", map[string]any{"b\xff": []byte{1, 2, 3}}, `["\uD83D\uDE00",{"b` + "\uFFFD" + `":"AQID"}]`},
-		{"n", map[string]any{"a": int8(1), "b": int64(-5), "c": uint16(7), "d": json.Number("12"), "e": json.Number("1e3"), "f": nil, "g": true},
-			`["n",{"a":1,"b":-5,"c":7,"d":12,"e":1000.0,"f":null,"g":true}]`},
+		{
+			"n",
+			map[string]any{"a": int8(1), "b": int64(-5), "c": uint16(7), "d": json.Number("12"), "e": json.Number("1e3"), "f": nil, "g": true},
+			`["n",{"a":1,"b":-5,"c":7,"d":12,"e":1000.0,"f":null,"g":true}]`,
+		},
 		{"n", map[string]any{"a": math.NaN(), "b": math.Inf(1), "c": math.Inf(-1)}, `["n",{"a":"NaN","b":"Infinity","c":"-Infinity"}]`},
-		{"n", map[string]any{"a": json.Number("9223372036854775808"), "b": json.Number("18446744073709551617"), "c": json.Number("-9223372036854775809")},
-			`["n",{"a":-9223372036854775808,"b":1,"c":9223372036854775807}]`},
+		{
+			"n",
+			map[string]any{"a": json.Number("9223372036854775808"), "b": json.Number("18446744073709551617"), "c": json.Number("-9223372036854775809")},
+			`["n",{"a":-9223372036854775808,"b":1,"c":9223372036854775807}]`,
+		},
 	} {
 		got, err := EncodeOffsetKey(tt.connector, tt.partition)
 		if err != nil || string(got) != tt.want {
@@ -101,8 +107,11 @@ func TestDecodeOffset(t *testing.T) {
 		want map[string]any
 		err  string
 	}{
-		{`{"n":1,"dbl":1.5,"nul":null,"b":true,"big":1.0E21,"by":"AQID"}`,
-			map[string]any{"n": int64(1), "dbl": 1.5, "nul": nil, "b": true, "big": 1e21, "by": "AQID"}, ""},
+		{
+			`{"n":1,"dbl":1.5,"nul":null,"b":true,"big":1.0E21,"by":"AQID"}`,
+			map[string]any{"n": int64(1), "dbl": 1.5, "nul": nil, "b": true, "big": 1e21, "by": "AQID"},
+			"",
+		},
 		{`{"n":9223372036854775808,"e":1e400}`, map[string]any{"n": int64(math.MinInt64), "e": math.Inf(1)}, ""},
 		{` {"n":1} trailing`, map[string]any{"n": int64(1)}, ""},
 		{"", nil, ""},

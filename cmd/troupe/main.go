@@ -33,8 +33,7 @@ func run(args []string) int {
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "troupe:", err)
-	var exit *boot.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*boot.ExitError](err); ok {
 		return exit.Code
 	}
 	return boot.ExitUsage

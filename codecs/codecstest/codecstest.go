@@ -271,7 +271,14 @@ func (c *checker) wrongBytes(conv conversion) {
 
 func wrongBytes() [][]byte {
 	all := [][]byte{
-		{}, {0}, {0xff}, {0, 0, 0, 0}, {0, 0, 0, 0, 1}, {0xef, 0xbb, 0xbf}, {0xed, 0xa0, 0x80}, {0xfe, 0xff, 0xd8},
+		{},
+		{0},
+		{0xff},
+		{0, 0, 0, 0},
+		{0, 0, 0, 0, 1},
+		{0xef, 0xbb, 0xbf},
+		{0xed, 0xa0, 0x80},
+		{0xfe, 0xff, 0xd8},
 		[]byte("null"), []byte("{"), []byte(`{"schema":{},"payload":{}}`), []byte("[[["), []byte(`"`), []byte("\xff\xfe\xfd"),
 		bytes.Repeat([]byte("["), 100_000), bytes.Repeat([]byte(`{"a":`), 100_000), bytes.Repeat([]byte{0xff}, 4096),
 	}
@@ -294,9 +301,17 @@ func (c *checker) wrongValues(conv conversion) {
 		data.MapOf(data.StringSchema, data.Int64Schema).MustBuild(), structSchema,
 	}
 	values := []any{
-		alien{1}, &alien{2}, 42, uint8(7), []string{"x"}, map[string]any{"a": 1}, (*data.Struct)(nil), (*data.Map)(nil),
-		[]any{alien{3}}, data.MapFrom(alien{4}, 1), data.MapFrom(nil, nil), "text", int64(1), []byte(nil), data.Decimal{},
-		data.NewStruct(structSchema), data.NewStruct(structSchema).With("a", alien{5}), []any{nil}, nil,
+		alien{1},
+		&alien{2}, 42, uint8(7),
+		[]string{"x"},
+		map[string]any{"a": 1},
+		(*data.Struct)(nil), (*data.Map)(nil),
+		[]any{alien{3}},
+		data.MapFrom(alien{4}, 1), data.MapFrom(nil, nil), "text", int64(1), []byte(nil),
+		data.Decimal{},
+		data.NewStruct(structSchema), data.NewStruct(structSchema).With("a", alien{5}),
+		[]any{nil},
+		nil,
 	}
 	for _, s := range schemas {
 		for _, v := range values {

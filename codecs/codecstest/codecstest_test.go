@@ -37,8 +37,10 @@ func TestBuiltins(t *testing.T) {
 			nested(), value(data.StringSchema, "x\"\\\x00"), value(data.BytesSchema, []byte{0, 1, 255}), value(data.Float32Schema, float32(0.1)),
 			value(nil, data.MapFrom("a", int64(1), "b", []any{nil, true, 1.5})),
 		}},
-		"json without schemas": {Plugin: json.Plugin(), Props: map[string]string{"schemas.enable": "false", "decimal.format": "NUMERIC"},
-			Samples: []data.SchemaAndValue{value(nil, data.MapFrom("a", int64(1), "b", []any{nil, "x"})), value(nil, strings.Repeat("long", 20_000))}},
+		"json without schemas": {
+			Plugin: json.Plugin(), Props: map[string]string{"schemas.enable": "false", "decimal.format": "NUMERIC"},
+			Samples: []data.SchemaAndValue{value(nil, data.MapFrom("a", int64(1), "b", []any{nil, "x"})), value(nil, strings.Repeat("long", 20_000))},
+		},
 		"string":         {Plugin: primitive.String(), Samples: text, Back: map[int]any{3: "12"}, Anything: true},
 		"string, UTF-16": {Plugin: primitive.String(), Props: map[string]string{"converter.encoding": "UTF-16"}, Samples: text, Back: map[int]any{3: "12"}, Anything: true},
 		"bytes":          {Plugin: primitive.ByteArray(), Samples: []data.SchemaAndValue{value(data.BytesSchema, []byte("abc")), value(nil, []byte{})}},

@@ -1,5 +1,7 @@
 package json
 
+import "slices"
+
 // The sizes, in bytes, of the buffers that records are cut from.
 const (
 	minChunk = 64 << 10
@@ -30,5 +32,5 @@ func (c *chunk) take(record []byte) []byte {
 	if cap(record) == cap(c.buf)-len(c.buf) { // it fitted, so append didn't move it
 		c.buf = c.buf[:len(c.buf)+len(record)]
 	}
-	return record[:len(record):len(record)]
+	return slices.Clip(record)
 }

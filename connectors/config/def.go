@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -181,9 +182,7 @@ func (d *Def) clone() *Def {
 		groups:  slices.Clone(d.groups),
 		classes: d.classes,
 	}
-	for name, i := range d.index {
-		c.index[name] = i
-	}
+	maps.Copy(c.index, d.index)
 	return c
 }
 

@@ -141,7 +141,7 @@ func (b *Builder) Parameter(name, value string) *Builder {
 			return b
 		}
 	}
-	b.s.params = append(b.s.params[:len(b.s.params):len(b.s.params)], Parameter{name, value})
+	b.s.params = append(slices.Clip(b.s.params), Parameter{name, value})
 	return b
 }
 
@@ -203,7 +203,7 @@ func (b *Builder) Build() (*Schema, error) {
 		return nil, b.err
 	}
 	s := b.s
-	s.fields = s.fields[:len(s.fields):len(s.fields)]
+	s.fields = slices.Clip(s.fields)
 	if s.index != nil {
 		s.index = indexFields(s.fields)
 	}

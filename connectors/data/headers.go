@@ -1,6 +1,10 @@
 package data
 
-import "github.com/troupe-connect/troupe/connectors/errs"
+import (
+	"slices"
+
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
 
 // Header is one header of a record.
 type Header struct {
@@ -14,9 +18,9 @@ type Headers []Header
 
 // Last returns the last header with the key.
 func (h Headers) Last(key string) (Header, bool) {
-	for i := len(h) - 1; i >= 0; i-- {
-		if h[i].Key == key {
-			return h[i], true
+	for _, v := range slices.Backward(h) {
+		if v.Key == key {
+			return v, true
 		}
 	}
 	return Header{}, false
@@ -30,7 +34,7 @@ func (h Headers) Has(key string) bool {
 
 // Add returns the headers with one more at the end. h itself is unchanged.
 func (h Headers) Add(key string, schema *Schema, value any) Headers {
-	return append(h[:len(h):len(h)], Header{key, schema, value})
+	return append(slices.Clip(h), Header{key, schema, value})
 }
 
 // Remove returns the headers without those of the key. h itself is unchanged.

@@ -2,6 +2,7 @@ package data
 
 import (
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -31,10 +32,8 @@ func appendFloat(b []byte, f float64, bits int) []byte {
 	if a := math.Abs(f); a >= 1e-3 && a < 1e7 {
 		start := len(b)
 		b = strconv.AppendFloat(b, f, 'f', -1, bits)
-		for _, c := range b[start:] {
-			if c == '.' {
-				return b
-			}
+		if slices.Contains(b[start:], '.') {
+			return b
 		}
 		return append(b, '.', '0')
 	} else if a == 0 {

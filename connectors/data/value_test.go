@@ -19,7 +19,10 @@ func TestEqual(t *testing.T) {
 	schema := data.StructOf("a", data.OptionalInt8Schema)
 	values := []any{
 		nil, false, true, int8(1), int16(1), int32(1), int64(1), float32(1), float64(1), 0.0, math.Copysign(0, -1),
-		math.NaN(), float32(math.NaN()), "", "1", []byte{}, []byte{1}, list(), list(nil), list(int8(1)), data.NewMap(0),
+		math.NaN(), float32(math.NaN()), "", "1",
+		[]byte{},
+		[]byte{1},
+		list(), list(nil), list(int8(1)), data.NewMap(0),
 		data.MapFrom("a", int8(1)), data.MapFrom("a", int8(2)), data.MapFrom([]byte{1}, nil), data.NewDecimal(1, 0), data.NewDecimal(10, 1),
 		big.NewInt(1), someTime, someTime.Add(time.Millisecond), data.NewStruct(schema), data.NewStruct(schema).With("a", int8(1)),
 		data.NewStruct(data.StructOf("b", data.OptionalInt8Schema)), uint8(1), (*data.Map)(nil), (*data.Struct)(nil),
@@ -338,8 +341,12 @@ func TestConvertTo(t *testing.T) {
 		to *data.Schema
 		in any
 	}{
-		{data.Int8Schema, nil}, {data.Int8Schema, "x"}, {data.BytesSchema, "x"}, {data.Int64Schema, someTime},
-		{data.StructOf("a", data.Int8Schema), data.NewMap(0)}, {data.StringSchema, uint8(1)},
+		{data.Int8Schema, nil},
+		{data.Int8Schema, "x"},
+		{data.BytesSchema, "x"},
+		{data.Int64Schema, someTime},
+		{data.StructOf("a", data.Int8Schema), data.NewMap(0)},
+		{data.StringSchema, uint8(1)},
 	} {
 		if got, err := data.ConvertTo(tt.to, nil, tt.in); !errors.Is(err, errs.Data) {
 			t.Errorf("%T %v to %v: got %v, %v", tt.in, tt.in, tt.to, got, err)

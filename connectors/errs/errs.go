@@ -89,12 +89,10 @@ func (e *kindError) Is(target error) bool {
 
 // KindOf is the kind of the outermost error in err's chain that has one, else nil.
 func KindOf(err error) *Kind {
-	var e *kindError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*kindError](err); ok {
 		return e.kind
 	}
-	var k *Kind
-	if errors.As(err, &k) {
+	if k, ok := errors.AsType[*Kind](err); ok {
 		return k
 	}
 	return nil
@@ -111,8 +109,7 @@ func ClassOf(err error) string {
 // Message is what Java's getMessage would give: the text of the outermost error of a kind,
 // without its cause; else the whole text.
 func Message(err error) string {
-	var e *kindError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*kindError](err); ok {
 		return e.msg
 	}
 	return err.Error()

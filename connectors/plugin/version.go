@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/troupe-connect/troupe/connectors/config"
@@ -143,10 +144,10 @@ func (i item) isNull() bool {
 
 // trimNull takes away what doesn't count at the end: .0, -ga and so on, also before a list.
 func trimNull(items []item) []item {
-	for i := len(items) - 1; i >= 0; i-- {
-		if items[i].isNull() {
+	for i, item := range slices.Backward(items) {
+		if item.isNull() {
 			items = append(items[:i], items[i+1:]...)
-		} else if items[i].kind != list {
+		} else if item.kind != list {
 			break
 		}
 	}

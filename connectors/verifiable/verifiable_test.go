@@ -70,8 +70,10 @@ func TestContracts(t *testing.T) {
 		Records:      150,
 		NotResumable: true, // counts its versions anew in each task
 	}.Run)
-	t.Run("mock source", connectorstest.SourceContract{Source: MockSource(), Config: map[string]string{}, NotResumable: true,
-		Wrong: map[string]map[string]string{"delay": {modeKey: connectorFailure, delayKey: "soon"}}}.Run)
+	t.Run("mock source", connectorstest.SourceContract{
+		Source: MockSource(), Config: map[string]string{}, NotResumable: true,
+		Wrong: map[string]map[string]string{"delay": {modeKey: connectorFailure, delayKey: "soon"}},
+	}.Run)
 	sink := Sink()
 	var out output
 	sink.Task = func() connectors.SinkTask { return &sinkTask{out: &out} }
@@ -192,8 +194,10 @@ func TestWrongSettings(t *testing.T) {
 
 func TestSchemaSource(t *testing.T) {
 	task := &schemaTask{out: io.Discard}
-	start(t, task, connectorstest.NewOffsets(), map[string]string{idKey: "1", topicKey: "t", throughputKey: "-1", "num.messages": "3",
-		"multiple.schema": "true", "partition.count": "2"})
+	start(t, task, connectorstest.NewOffsets(), map[string]string{
+		idKey: "1", topicKey: "t", throughputKey: "-1", "num.messages": "3",
+		"multiple.schema": "true", "partition.count": "2",
+	})
 	records, err := task.Poll(t.Context())
 	if err != nil || len(records) != 3 {
 		t.Fatal(records, err)

@@ -102,8 +102,12 @@ func TestHtpasswd(t *testing.T) {
 			user, password string
 			given, want    bool
 		}{
-			{"ann", "a1", true, true}, {"ann", "a1", false, false}, {"ann", "b2", true, false}, {"bob", "b2", true, true},
-			{"carl", "a1", true, false}, {"", "", false, false},
+			{"ann", "a1", true, true},
+			{"ann", "a1", false, false},
+			{"ann", "b2", true, false},
+			{"bob", "b2", true, true},
+			{"carl", "a1", true, false},
+			{"", "", false, false},
 		} {
 			if got := h.Authenticate(tt.user, tt.password, tt.given); got != tt.want {
 				t.Errorf("round %d %+v: %v", round, tt, got)

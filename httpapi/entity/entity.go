@@ -5,6 +5,7 @@ package entity
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
 	"strconv"
 
@@ -184,9 +185,7 @@ func plainNumbers(m map[string]any) map[string]any {
 		}
 		if out == nil {
 			out = make(map[string]any, len(m))
-			for k, v := range m {
-				out[k] = v
-			}
+			maps.Copy(out, m)
 		}
 		out[k] = json.RawMessage(javaDouble(f))
 	}

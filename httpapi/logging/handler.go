@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -120,7 +121,7 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 func (h *Handler) clone() *Handler {
 	return &Handler{
 		registry: h.registry, out: h.out, scope: h.scope, logger: h.logger, connector: h.connector, task: h.task,
-		prefix: h.prefix, attrs: h.attrs[:len(h.attrs):len(h.attrs)],
+		prefix: h.prefix, attrs: slices.Clip(h.attrs),
 	}
 }
 

@@ -39,8 +39,14 @@ var levels = []struct {
 	name  string
 	level slog.Level
 }{
-	{"OFF", LevelOff}, {"FATAL", LevelFatal}, {"ERROR", slog.LevelError}, {"WARN", slog.LevelWarn},
-	{"INFO", slog.LevelInfo}, {"DEBUG", slog.LevelDebug}, {"TRACE", LevelTrace}, {"ALL", LevelAll},
+	{"OFF", LevelOff},
+	{"FATAL", LevelFatal},
+	{"ERROR", slog.LevelError},
+	{"WARN", slog.LevelWarn},
+	{"INFO", slog.LevelInfo},
+	{"DEBUG", slog.LevelDebug},
+	{"TRACE", LevelTrace},
+	{"ALL", LevelAll},
 }
 
 // ParseLevel reads a level by its log4j name, in any case.

@@ -109,16 +109,26 @@ func TestLines(t *testing.T) {
 		{"task id", func() {
 			base.With("connector", "a-b", "task", state.TaskID{Connector: "a-b", Task: 7}).Info("x")
 		}, "INFO [a-b|task-7] x (org.apache.kafka.connect)"},
-		{"connector", func() { base.With("connector", "orders").Error("failed", "error", errors.New("a b")) },
-			`ERROR [orders|worker] failed error="a b" (org.apache.kafka.connect)`},
-		{"event's own", func() { base.Info("moved", "connector", "orders", "task", 1, "n", 5) },
-			"INFO [orders|task-1] moved n=5 (org.apache.kafka.connect)"},
-		{"groups", func() { base.WithGroup("g").With("a", 1).Info("m", slog.Group("h", "b", true), "c", 1.5) },
-			"INFO m g.a=1 g.h.b=true g.c=1.5 (org.apache.kafka.connect)"},
-		{"injection", func() { base.Info("a\nb", "k\n", "v\n[2026] ERROR", "e", "") },
-			`INFO a\nb k\n="v\n[2026] ERROR" e="" (org.apache.kafka.connect)`},
-		{"secret", func() { base.Info("login", "password", config.NewSecret("hunter2"), "p", []any{config.NewSecret("x")}) },
-			"INFO login password=[hidden] p=[[hidden]] (org.apache.kafka.connect)"},
+		{
+			"connector", func() { base.With("connector", "orders").Error("failed", "error", errors.New("a b")) },
+			`ERROR [orders|worker] failed error="a b" (org.apache.kafka.connect)`,
+		},
+		{
+			"event's own", func() { base.Info("moved", "connector", "orders", "task", 1, "n", 5) },
+			"INFO [orders|task-1] moved n=5 (org.apache.kafka.connect)",
+		},
+		{
+			"groups", func() { base.WithGroup("g").With("a", 1).Info("m", slog.Group("h", "b", true), "c", 1.5) },
+			"INFO m g.a=1 g.h.b=true g.c=1.5 (org.apache.kafka.connect)",
+		},
+		{
+			"injection", func() { base.Info("a\nb", "k\n", "v\n[2026] ERROR", "e", "") },
+			`INFO a\nb k\n="v\n[2026] ERROR" e="" (org.apache.kafka.connect)`,
+		},
+		{
+			"secret", func() { base.Info("login", "password", config.NewSecret("hunter2"), "p", []any{config.NewSecret("x")}) },
+			"INFO login password=[hidden] p=[[hidden]] (org.apache.kafka.connect)",
+		},
 		{"panicking value", func() { base.Info("m", "v", bad{}) }, `INFO m v="!PANIC: no" (org.apache.kafka.connect)`},
 		{"trace off", func() { base.Log(t.Context(), LevelTrace, "no") }, ""},
 		{"fatal", func() { base.Log(t.Context(), LevelFatal, "end") }, "FATAL end (org.apache.kafka.connect)"},

@@ -80,8 +80,8 @@ const maxProgram = 1 << 20
 
 // unquote replaces \Q…\E by escapes.
 func unquote(pattern string) string {
-	i := strings.Index(pattern, `\Q`)
-	if i < 0 {
+	found := strings.Contains(pattern, `\Q`)
+	if !found {
 		return pattern
 	}
 	var b strings.Builder

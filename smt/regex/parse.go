@@ -348,16 +348,17 @@ func (p *parser) groupName(first rune) string {
 	if !isASCIILetter(first) {
 		p.fail("capturing group name does not start with a Latin letter")
 	}
-	name := string(first)
+	var name strings.Builder
+	name.WriteString(string(first))
 	c := p.read()
 	for isASCIILetter(c) || isDigit(c) {
-		name += string(c)
+		name.WriteString(string(c))
 		c = p.read()
 	}
 	if c != '>' {
 		p.fail("named capturing group is missing trailing '>'")
 	}
-	return name
+	return name.String()
 }
 
 func (p *parser) closed(body node, saved flags) node {

@@ -79,7 +79,7 @@ func TestMatchString(t *testing.T) {
 			continue
 		}
 		check := func(texts string, want bool) {
-			for _, text := range strings.Fields(texts) {
+			for text := range strings.FieldsSeq(texts) {
 				if text == "''" {
 					text = ""
 				}
@@ -99,12 +99,29 @@ func TestMatchBlanks(t *testing.T) {
 		pattern, text string
 		want          bool
 	}{
-		{`.`, "\n", false}, {`.`, "\u2028", false}, {`(?s).`, "\n", true}, {`(?d).`, "\r", true},
-		{`a$`, "a\n", false}, {`a$\n`, "a\n", true}, {`a$\r\n`, "a\r\n", true}, {`a\z\n`, "a\n", false},
-		{`a\Z\n`, "a\n", true}, {`(?m)a$\n^b`, "a\nb", true}, {`(?m)^a$\r\n^b$`, "a\r\nb", true},
-		{`\R`, "\r\n", true}, {`\R\n`, "\r\n", false}, {`\R`, "\u0085", true}, {`\h+`, " \t\u00a0", true},
-		{`\v`, "\n", true}, {`\S+\s\S+`, "a b", true}, {`(?x)[a b]`, " ", false}, {`\s`, "\u00a0", false},
-		{`(?U)\s`, "\u00a0", true}, {`(?U)\w`, "é", true}, {`\w`, "é", false}, {`\s`, "\v", true},
+		{`.`, "\n", false},
+		{`.`, "\u2028", false},
+		{`(?s).`, "\n", true},
+		{`(?d).`, "\r", true},
+		{`a$`, "a\n", false},
+		{`a$\n`, "a\n", true},
+		{`a$\r\n`, "a\r\n", true},
+		{`a\z\n`, "a\n", false},
+		{`a\Z\n`, "a\n", true},
+		{`(?m)a$\n^b`, "a\nb", true},
+		{`(?m)^a$\r\n^b$`, "a\r\nb", true},
+		{`\R`, "\r\n", true},
+		{`\R\n`, "\r\n", false},
+		{`\R`, "\u0085", true},
+		{`\h+`, " \t\u00a0", true},
+		{`\v`, "\n", true},
+		{`\S+\s\S+`, "a b", true},
+		{`(?x)[a b]`, " ", false},
+		{`\s`, "\u00a0", false},
+		{`(?U)\s`, "\u00a0", true},
+		{`(?U)\w`, "é", true},
+		{`\w`, "é", false},
+		{`\s`, "\v", true},
 	} {
 		re, err := Compile(tt.pattern)
 		if err != nil {
@@ -144,8 +161,7 @@ func TestSyntaxErrors(t *testing.T) {
 		`a{99999999999999}`: "Illegal repetition range",
 	} {
 		_, err := Compile(pattern)
-		var syntax *SyntaxError
-		if !errors.As(err, &syntax) {
+		if _, ok := errors.AsType[*SyntaxError](err); !ok {
 			t.Errorf("%s: %v, want a SyntaxError", pattern, err)
 			continue
 		}
@@ -217,8 +233,7 @@ func FuzzCompileAndMatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pattern, text, replacement string) {
 		re, err := Compile(pattern)
 		if err != nil {
-			var syntax *SyntaxError
-			if !errors.As(err, &syntax) {
+			if _, ok := errors.AsType[*SyntaxError](err); !ok {
 				t.Fatalf("%v is no SyntaxError", err)
 			}
 			return

@@ -33,8 +33,11 @@ var contractConfigs = map[string][]props{
 	"ReplaceField":      {{}, {"exclude": "a", "include": "a,b", "renames": "b:a,c:b"}, {"renames": "a:b"}, {"include": "zzz"}},
 	"SetSchemaMetadata": {{"schema.name": "n"}, {"schema.version": "3", "schema.name": "org.apache.kafka.connect.data.Timestamp"}},
 	"TimestampConverter": {
-		{"target.type": "unix"}, {"target.type": "string", "format": "yyyy", "field": "a"}, {"target.type": "Date", "field": "f"},
-		{"target.type": "Time", "field": "b", "format": "yyyy-MM-dd z"}, {"target.type": "Timestamp", "unix.precision": "seconds"},
+		{"target.type": "unix"},
+		{"target.type": "string", "format": "yyyy", "field": "a"},
+		{"target.type": "Date", "field": "f"},
+		{"target.type": "Time", "field": "b", "format": "yyyy-MM-dd z"},
+		{"target.type": "Timestamp", "unix.precision": "seconds"},
 	},
 	"TimestampRouter": {{}, {"timestamp.format": "bad", "topic.format": "${topic}${topic}"}},
 	"ValueToKey":      {{"fields": "a"}, {"fields": "a,d"}, {"fields": "b,b"}},

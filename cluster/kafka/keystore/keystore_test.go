@@ -61,8 +61,10 @@ func TestKeyStores(t *testing.T) {
 		{"ec-sec1.pem", "PEM", "", "", 1},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
-			s := keystore.Store{Type: tt.typ, Location: file(tt.file), Password: tt.password, HasPassword: tt.password != "",
-				KeyPassword: tt.keyPassword, HasKeyPassword: tt.keyPassword != ""}
+			s := keystore.Store{
+				Type: tt.typ, Location: file(tt.file), Password: tt.password, HasPassword: tt.password != "",
+				KeyPassword: tt.keyPassword, HasKeyPassword: tt.keyPassword != "",
+			}
 			pair, err := s.KeyPair()
 			if err != nil {
 				t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -87,23 +88,26 @@ func show(v any) string {
 	case string:
 		return "string " + strconv.Quote(v)
 	case *data.Map:
-		s := "map{"
+		var s strings.Builder
+		s.WriteString("map{")
 		for _, e := range v.Entries() {
-			s += show(e.Key) + ": " + show(e.Value) + ", "
+			s.WriteString(show(e.Key) + ": " + show(e.Value) + ", ")
 		}
-		return s + "}"
+		return s.String() + "}"
 	case *data.Struct:
-		s := "struct{"
+		var s strings.Builder
+		s.WriteString("struct{")
 		for i, f := range v.Schema().Fields() {
-			s += f.Name + ": " + show(v.At(i)) + ", "
+			s.WriteString(f.Name + ": " + show(v.At(i)) + ", ")
 		}
-		return s + "}"
+		return s.String() + "}"
 	case []any:
-		s := "["
+		var s strings.Builder
+		s.WriteString("[")
 		for _, e := range v {
-			s += show(e) + ", "
+			s.WriteString(show(e) + ", ")
 		}
-		return s + "]"
+		return s.String() + "]"
 	case time.Time:
 		return fmt.Sprintf("date %d (%s)", v.UnixMilli(), v.Format(time.RFC3339Nano))
 	case data.Decimal:
@@ -167,10 +171,14 @@ func diffSchema(at string, want, got *data.Schema) string {
 		what      string
 		want, got any
 	}{
-		{"type", want.Type(), got.Type()}, {"optional", want.Optional(), got.Optional()},
-		{"name", want.Name(), got.Name()}, {"doc", want.Doc(), got.Doc()},
-		{"has version", wantHas, gotHas}, {"version", wantVersion, gotVersion},
-		{"parameters", parameters(want), parameters(got)}, {"number of fields", len(want.Fields()), len(got.Fields())},
+		{"type", want.Type(), got.Type()},
+		{"optional", want.Optional(), got.Optional()},
+		{"name", want.Name(), got.Name()},
+		{"doc", want.Doc(), got.Doc()},
+		{"has version", wantHas, gotHas},
+		{"version", wantVersion, gotVersion},
+		{"parameters", parameters(want), parameters(got)},
+		{"number of fields", len(want.Fields()), len(got.Fields())},
 	} {
 		if !reflect.DeepEqual(c.want, c.got) {
 			return differ(at+" "+c.what, c.want, c.got)
