@@ -139,6 +139,18 @@ func told[T any](h *theater) []T {
 	return out
 }
 
+func (h *theater) failed() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.failures)
+}
+
+func (h *theater) logged() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.book.String()
+}
+
 func (h *theater) send(m any) {
 	h.sys.Root.Send(h.inst, m)
 	synctest.Wait()
@@ -318,8 +330,8 @@ func TestTasksMaxNotEnforced(t *testing.T) {
 		if r := told[TaskConfigsReady](h); len(r) != 1 || len(r[0].Configs) != 2 {
 			t.Errorf("task configurations %+v", r)
 		}
-		if !strings.Contains(h.book.String(), "greater than 1") {
-			t.Errorf("no warning:\n%s", h.book.String())
+		if !strings.Contains(h.logged(), "greater than 1") {
+			t.Errorf("no warning:\n%s", h.logged())
 		}
 	})
 }
@@ -367,11 +379,11 @@ func TestRaisedErrors(t *testing.T) {
 			h.send(task.Stop{By: time.Now().Add(5 * time.Second)})
 			time.Sleep(10 * time.Second)
 			synctest.Wait()
-			if len(h.failures) != 0 || len(told[instanceDone](h)) != 1 {
-				t.Errorf("failures %v, ends %v", h.failures, told[instanceDone](h))
+			if h.failed() != 0 || len(told[instanceDone](h)) != 1 {
+				t.Errorf("failures %v, ends %v", h.failed(), told[instanceDone](h))
 			}
-			if !strings.Contains(h.book.String(), "too late") {
-				t.Errorf("log:\n%s", h.book.String())
+			if !strings.Contains(h.logged(), "too late") {
+				t.Errorf("log:\n%s", h.logged())
 			}
 		})
 	})
@@ -386,7 +398,7 @@ func TestRaisedErrors(t *testing.T) {
 				sc.RaiseError(errors.New("the watcher died"))
 				time.Sleep(4 * time.Second)
 				synctest.Wait()
-				if len(h.failures) != 0 {
+				if h.failed() != 0 {
 					t.Errorf("told before the call had its time")
 				}
 				time.Sleep(2 * time.Second)
@@ -444,8 +456,8 @@ func TestInstanceIsCalledBack(t *testing.T) {
 				h.send(task.Stop{By: time.Now().Add(5 * time.Second)})
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
-				if len(told[instanceDone](h)) != 1 || len(h.failures) != 0 {
-					t.Errorf("ends %v, failures %v", told[instanceDone](h), h.failures)
+				if len(told[instanceDone](h)) != 1 || h.failed() != 0 {
+					t.Errorf("ends %v, failures %v", told[instanceDone](h), h.failed())
 				}
 				if !strings.HasSuffix(p.called(), "stop") || strings.Count(p.called(), "stop") != 1 {
 					t.Errorf("calls: %s", p.called())
@@ -496,8 +508,8 @@ func TestInstanceLeftBehind(t *testing.T) {
 				if n := h.env.Zombies.Alive(); n != 1 {
 					t.Errorf("%d zombies", n)
 				}
-				if !strings.Contains(h.book.String(), "left behind") || !strings.Contains(h.book.String(), "TestInstanceLeftBehind") {
-					t.Errorf("the log does not say where it hangs:\n%s", h.book.String())
+				if !strings.Contains(h.logged(), "left behind") || !strings.Contains(h.logged(), "TestInstanceLeftBehind") {
+					t.Errorf("the log does not say where it hangs:\n%s", h.logged())
 				}
 				free()
 				synctest.Wait()
