@@ -41,7 +41,7 @@ func authenticator(cfg Config) (Authenticator, error) {
 		return nil, nil
 	case cfg.LoginConfig == "":
 		return nil, errs.Config.New("rest.extension.classes: %s needs a login file: "+
-			"set java.security.auth.login.config or an htpasswd file", basicAuthExtension)
+			"set -Djava.security.auth.login.config=FILE in KAFKA_OPTS, java.security.auth.login.config or rest.htpasswd.file", basicAuthExtension)
 	}
 	return auth.LoadJAAS(cfg.LoginConfig)
 }

@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"os"
 	"strings"
 	"sync/atomic"
 
@@ -36,7 +37,7 @@ func restConfig(w *settings.Worker, reg *plugin.Registry) (httpapi.Config, error
 	cfg.AllowOrigin, cfg.AllowMethods = r.AllowOrigin, r.AllowMethods
 	cfg.ResponseHeaders = w.Values.String("response.http.headers.config")
 	cfg.Extensions = r.Extensions
-	cfg.LoginConfig = w.Props["java.security.auth.login.config"]
+	cfg.LoginConfig = loginConfig(w.Props, os.Getenv("KAFKA_OPTS"))
 	cfg.Htpasswd = w.Props["rest.htpasswd.file"]
 	cfg.TopicTracking, cfg.TopicTrackingReset = w.TopicTracking, w.TopicTrackingReset
 	cfg.Version, cfg.Commit = builtin.KafkaVersion, Commit
@@ -48,6 +49,27 @@ func restConfig(w *settings.Worker, reg *plugin.Registry) (httpapi.Config, error
 		return def
 	}
 	return cfg, nil
+}
+
+// loginConfig is the JAAS file for REST: the worker's property java.security.auth.login.config, or
+// the JVM's of that name as connect-standalone takes it, -Djava.security.auth.login.config=FILE in
+// KAFKA_OPTS. As there, the script's shell splits at spaces, the last one counts, FILE may be a
+// file: URL, and a second = (leave out the JVM's own file) means the same.
+func loginConfig(props map[string]string, kafkaOpts string) string {
+	const key = "java.security.auth.login.config"
+	if file := props[key]; file != "" {
+		return file
+	}
+	file := ""
+	for _, option := range strings.Fields(kafkaOpts) {
+		if value, ok := strings.CutPrefix(option, "-D"+key+"="); ok {
+			file = strings.TrimPrefix(value, "=")
+		}
+	}
+	if path, isURL := strings.CutPrefix(file, "file:"); isURL {
+		return "/" + strings.TrimLeft(path, "/")
+	}
+	return file
 }
 
 func listenersOf(in []settings.Listener, key string, tls map[string]string) ([]httpapi.Listener, error) {
