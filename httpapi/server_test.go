@@ -407,7 +407,7 @@ func TestSlowBody(t *testing.T) {
 	go func() { ended <- s.Serve(t.Context()) }()
 	defer func() {
 		s.close()
-		<-ended
+		<-ended //nolint:errcheck // it ends because it was closed
 	}()
 	for body, want := range map[string]string{
 		`{"name":"a","config":` + source + `}`: " 201 ",

@@ -73,7 +73,7 @@ func instanceProps(env *task.Env, name string, inc int, props map[string]string)
 func (i *instance) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
-		i.hard, i.kill = context.WithCancel(context.Background())
+		i.hard, i.kill = context.WithCancel(context.Background()) //nolint:forbidigo // the actor starts its goroutines here
 		i.soft, i.cancel = context.WithCancel(i.hard)
 		i.run(c, callStart, i.start(c))
 	case RequestTaskConfigs:
@@ -195,7 +195,7 @@ func (i *instance) taskConfigs(context.Context) (any, error) {
 		return nil, err
 	}
 	if warning != "" {
-		i.log.Warn(warning)
+		i.log.Warn("more tasks than tasks.max", "warning", warning)
 	}
 	return settings.TaskConfigs(i.props, i.taskClass, configs), nil
 }

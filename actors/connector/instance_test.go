@@ -344,7 +344,7 @@ func TestRaisedErrors(t *testing.T) {
 		perform(t, p, baseProps(), func(t *testing.T, h *theater) {
 			sc.RaiseError(errs.Connect.New("the watcher died"))
 			synctest.Wait()
-			h.failure(t, "the watcher died")
+			h.failure(t, "the watcher died") //nolint:errcheck // it fails the test itself
 			if p.called() != "start taskConfigs stop" {
 				t.Errorf("calls: %s", p.called())
 			}
@@ -360,14 +360,14 @@ func TestRaisedErrors(t *testing.T) {
 		}}, baseProps(), func(t *testing.T, h *theater) {
 			sc.RaiseError(errors.New("first"))
 			synctest.Wait()
-			h.failure(t, "first")
+			h.failure(t, "first") //nolint:errcheck // it fails the test itself
 		})
 	})
 	t.Run("nil is an error too", func(t *testing.T) {
 		perform(t, &puppet{start: keep}, baseProps(), func(t *testing.T, h *theater) {
 			sc.RaiseError(nil)
 			synctest.Wait()
-			h.failure(t, "without saying which")
+			h.failure(t, "without saying which") //nolint:errcheck // it fails the test itself
 		})
 	})
 	t.Run("while it stops they are only logged", func(t *testing.T) {
@@ -403,7 +403,7 @@ func TestRaisedErrors(t *testing.T) {
 				}
 				time.Sleep(2 * time.Second)
 				synctest.Wait()
-				h.failure(t, "the watcher died")
+				h.failure(t, "the watcher died") //nolint:errcheck // it fails the test itself
 				if n := h.env.Zombies.Alive(); n != 1 {
 					t.Errorf("%d zombies", n)
 				}

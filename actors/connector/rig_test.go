@@ -231,18 +231,6 @@ func (r *rig) send(orders ...any) {
 	synctest.Wait()
 }
 
-// toChild sends a message to one incarnation.
-func (r *rig) toChild(task, inc int, m any) {
-	r.mu.Lock()
-	pid := r.pids[fmt.Sprintf("%d#%d", task, inc)]
-	r.mu.Unlock()
-	if pid == nil {
-		r.t.Fatalf("there was no %d#%d", task, inc)
-	}
-	r.sys.Root.Send(pid, m)
-	synctest.Wait()
-}
-
 // after lets time pass.
 func (r *rig) after(d time.Duration) {
 	time.Sleep(d)

@@ -3,7 +3,9 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -32,7 +34,7 @@ func (d *DeadLetters) Report(ctx context.Context, p Problem) (Wait, error) {
 	in := p.Record
 	out := &kafka.Record{
 		Topic: d.Topic, Partition: kafka.NoPartition, Key: in.Key, Value: in.Value,
-		Headers: in.Headers[:len(in.Headers):len(in.Headers)],
+		Headers: slices.Clip(in.Headers),
 	}
 	if in.Attrs.TimestampType() >= 0 {
 		out.Timestamp = in.Timestamp
@@ -84,11 +86,12 @@ func (d *DeadLetters) context(p Problem) []kafka.RecordHeader {
 
 // trace is an error as a Java stack trace begins: class and message, then its causes.
 func trace(err error) string {
-	out := errs.ClassOf(err) + ": " + errs.Message(err) + "\n"
+	var out strings.Builder
+	out.WriteString(errs.ClassOf(err) + ": " + errs.Message(err) + "\n")
 	for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(cause) {
-		out += "Caused by: " + errs.ClassOf(cause) + ": " + errs.Message(cause) + "\n"
+		out.WriteString("Caused by: " + errs.ClassOf(cause) + ": " + errs.Message(cause) + "\n")
 	}
-	return out
+	return out.String()
 }
 
 // Pending are the reports under way of one sink task, by partition: offsets are not committed

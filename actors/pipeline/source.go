@@ -153,8 +153,7 @@ func whereSource(rec *data.SourceRecord) func() string {
 
 // stepClass is the class of the transform that failed.
 func stepClass(err error) string {
-	var step *smt.StepError
-	if errors.As(err, &step) {
+	if step, ok := errors.AsType[*smt.StepError](err); ok {
 		return step.Class
 	}
 	return "org.apache.kafka.connect.runtime.TransformationChain"

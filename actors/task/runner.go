@@ -54,7 +54,7 @@ func newRunner(env *Env, spec Spec, log *slog.Logger, tell func(state.State)) *r
 	r.stall.Store(int64(env.Worker.Supervisor.StallWarn))
 	r.gate.paused, r.gate.change = spec.Target == state.TargetPaused, make(chan struct{})
 	// The runner's life is the actor's to end, not that of whoever asked for the task.
-	hard, kill := context.WithCancelCause(context.Background())
+	hard, kill := context.WithCancelCause(context.Background()) //nolint:forbidigo // the actor starts its goroutine here
 	r.hard = hard
 	r.kill = func() { kill(act.ErrFenced); r.lease.Shut() }
 	r.soft, r.stop = context.WithCancel(hard)
@@ -200,7 +200,6 @@ var (
 	inOpen      = "open"
 	inClose     = "close"
 	inStop      = "stop"
-	inSend      = "send" // waiting for the producer's buffer
 )
 
 // begin takes one of the names above: a pointer costs no allocation.

@@ -310,7 +310,7 @@ func (s *sink) put() error {
 }
 
 func (s *sink) rebalance(r *kafka.Rebalance) error {
-	s.log.Debug("partitions "+r.Kind.String(), "partitions", r.Partitions)
+	s.log.Debug("partitions changed", "how", r.Kind.String(), "partitions", r.Partitions)
 	switch r.Kind {
 	case kafka.Assigned:
 		return s.opened(r)

@@ -197,7 +197,7 @@ func (s *source) send(records []data.SourceRecord) error {
 				return err
 			}
 		}
-		f.Context, f.rec.Context, f.of = s.ctx, f, s
+		f.Context, f.rec.Context, f.of = s.ctx, f, s //nolint:fatcontext // f is the context of its own record only
 		if s.recordCommitter != nil {
 			f.src = *rec
 		}

@@ -122,7 +122,7 @@ func (a *Admin) CreatePartitions(ctx context.Context, topic string, total int) e
 func (a *Admin) DescribeTopicConfigs(ctx context.Context, topic string) (map[string]string, error) {
 	var out map[string]string
 	err := a.do(ctx, func(c *saramaConn) error {
-		entries, err := c.admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic})
+		entries, err := c.admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic}) //nolint:staticcheck // there is one resource
 		out = make(map[string]string, len(entries))
 		for _, e := range entries {
 			out[e.Name] = e.Value

@@ -64,8 +64,9 @@ func (e *Error) Is(target error) bool {
 		return target == error(errs.Retriable) || target == error(errs.Connect)
 	case Authorization:
 		return target == error(errs.Authorization)
+	default:
+		return false
 	}
-	return false
 }
 
 // failed wraps err as an Error of what was done; nil stays nil.

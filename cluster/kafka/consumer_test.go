@@ -405,7 +405,7 @@ func TestPollIntervalLeavesAndJoinsAgain(t *testing.T) {
 	c := kafkatest.New(t, kafkatest.Topics(1, "t"))
 	con := newConsumer(t, c, "g", kafka.Props{"max.poll.interval.ms": "300"}, "t")
 	await(t, con, kafka.Assigned)
-	con.Poll(soonIn(t, 100*time.Millisecond), 0)
+	con.Poll(soonIn(t, 100*time.Millisecond), 0) //nolint:errcheck // what is looked at comes after
 	kafkatest.Eventually(t, "it leaves", func() bool { return c.Members("g") == 0 })
 	if err := con.Commit(soon(t), kafka.Offsets{tp("t", 0): 1}); kafka.Classify(err) != kafka.Fenced || !strings.HasSuffix(kafka.ClassName(err), ".CommitFailedException") {
 		t.Errorf("commit after leaving: %v", err)

@@ -36,7 +36,7 @@ type saying struct {
 const quietFor = 30 * time.Second
 
 func (l *franzLog) Level() kgo.LogLevel {
-	switch ctx := context.Background(); {
+	switch ctx := context.Background(); { //nolint:forbidigo // franz-go gives its logger none
 	case l.log.Enabled(ctx, slog.LevelDebug-4):
 		return kgo.LogLevelDebug
 	case l.log.Enabled(ctx, slog.LevelDebug):
@@ -67,7 +67,7 @@ func (l *franzLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 			keyvals = append(slices.Clip(keyvals), "repeated", missed)
 		}
 	}
-	l.log.Log(context.Background(), to, "kafka client: "+msg, keyvals...)
+	l.log.Log(context.Background(), to, "kafka client: "+msg, keyvals...) //nolint:forbidigo,sloglint // franz-go gives its logger no context, and the message is its own
 }
 
 // again reports whether the message was passed on a short while ago, else how often it came since

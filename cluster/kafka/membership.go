@@ -384,7 +384,7 @@ func (c *Consumer) notMember() error {
 
 // discoverLoop finds topics for patterns that only regexp2 knows.
 func (m *membership) discoverLoop() {
-	interval := m.c.cfg.metadataAge
+	var interval time.Duration
 	known := map[string]int{} // topic -> times missing
 	for wait := time.Duration(0); ; wait = interval {
 		timer := time.NewTimer(wait)

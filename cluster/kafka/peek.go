@@ -157,7 +157,7 @@ func (p *peeking) bounds(ctx context.Context, client *kgo.Client) (map[int32]kgo
 func (p *peeking) partitions(ctx context.Context, client *kgo.Client) ([]int32, error) {
 	req := kmsg.NewPtrMetadataRequest()
 	topic := kmsg.NewMetadataRequestTopic()
-	topic.Topic = kmsg.StringPtr(p.Topic)
+	topic.Topic = new(p.Topic)
 	req.Topics = append(req.Topics, topic)
 	answer, err := req.RequestWith(ctx, client)
 	if err != nil {

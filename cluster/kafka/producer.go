@@ -96,7 +96,7 @@ func (p *Producer) Produce(ctx context.Context, r *Record, promise func(*Record,
 }
 
 // background never ends: a record that was taken is the producer's.
-var background = context.Background()
+var background = context.Background() //nolint:forbidigo // one value, so that a record costs no allocation
 
 func sizeOf(r *Record) int64 {
 	n := recordOverhead + len(r.Key) + len(r.Value)
@@ -219,7 +219,7 @@ func (p *Producer) reach(ctx context.Context) error {
 			return ErrAborted
 		}
 		if ctx.Err() != nil {
-			if cause := context.Cause(ctx); cause == errBufferFull {
+			if cause := context.Cause(ctx); errors.Is(cause, errBufferFull) {
 				return fmt.Errorf("no broker answered within max.block.ms: %w", errors.Join(context.DeadlineExceeded, err))
 			}
 			return context.Cause(ctx)
@@ -236,7 +236,7 @@ func (p *Producer) reach(ctx context.Context) error {
 
 // loginFailed is told by the client of a login or handshake that failed.
 func (p *Producer) loginFailed(err error) {
-	p.fatal.CompareAndSwap(nil, failed(err, "log in to Kafka").(*Error))
+	p.fatal.CompareAndSwap(nil, failed(err, "log in to Kafka").(*Error)) //nolint:errorlint // made by failed itself
 }
 
 // Flush waits until everything taken before is answered, or ctx ends.

@@ -195,9 +195,6 @@ Try next:
 	}
 }
 
-// errArrived ends a run with --once.
-var errArrived = errors.New("all lines have arrived")
-
 // watch prints each line as it arrives in the output; with --once it ends when all of the input
 // is there.
 func (q *quickstart) watch(ctx context.Context) error {

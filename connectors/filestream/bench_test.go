@@ -28,7 +28,7 @@ func BenchmarkSource(b *testing.B) {
 			if err := task.Start(b.Context(), connectorstest.NewSourceTaskContext(connectorstest.NewOffsets(), props), props); err != nil {
 				b.Fatal(err)
 			}
-			defer task.Stop(b.Context())
+			defer task.Stop(b.Context()) //nolint:errcheck // the end of the measurement
 			b.SetBytes(100)
 			b.ReportAllocs()
 			b.ResetTimer()
@@ -54,7 +54,7 @@ func BenchmarkSink(b *testing.B) {
 	if err := task.Start(b.Context(), connectorstest.NewSinkTaskContext(props), props); err != nil {
 		b.Fatal(err)
 	}
-	defer task.Stop(b.Context())
+	defer task.Stop(b.Context()) //nolint:errcheck // the end of the measurement
 	records := make([]data.SinkRecord, 500)
 	for i := range records {
 		records[i].Value = strings.Repeat("x", 99)

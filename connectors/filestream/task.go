@@ -296,7 +296,7 @@ func (i stdinInput) read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := i.f.Read(b)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err

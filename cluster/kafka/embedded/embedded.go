@@ -167,7 +167,7 @@ func listen(host, advertised string) func(network, address string) (net.Listener
 		if err != nil {
 			return nil, err
 		}
-		l, err := net.Listen(network, net.JoinHostPort(host, port))
+		l, err := net.Listen(network, net.JoinHostPort(host, port)) //nolint:noctx // returns at once, and kfake gives none
 		if err != nil {
 			return nil, err
 		}
@@ -203,7 +203,7 @@ func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 		to = slog.LevelWarn
 	default:
 	}
-	if ctx := context.Background(); l.log.Enabled(ctx, to) {
+	if ctx := context.Background(); l.log.Enabled(ctx, to) { //nolint:forbidigo // kfake gives its logger none
 		l.log.Log(ctx, to, "embedded broker", "message", fmt.Sprintf(format, args...))
 	}
 }

@@ -3,7 +3,6 @@ package embedded_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -17,7 +16,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 )
 
-var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
+var discard = slog.New(slog.DiscardHandler)
 
 func start(t *testing.T, cfg embedded.Config) *embedded.Broker {
 	t.Helper()

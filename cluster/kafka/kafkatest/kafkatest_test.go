@@ -1,7 +1,6 @@
 package kafkatest_test
 
 import (
-	"io"
 	"log/slog"
 	"testing"
 
@@ -35,7 +34,7 @@ func TestHelpers(t *testing.T) {
 func TestFaultsCountAndEnd(t *testing.T) {
 	c := kafkatest.New(t, kafkatest.Topics(1, "t"))
 	end := c.Fail(kafkatest.Fault{Request: "Produce", Topic: "t", Error: "INVALID_RECORD", Times: -1})
-	p, err := kafka.NewProducer(c.Props(), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p, err := kafka.NewProducer(c.Props(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,7 +146,7 @@ func (n *node) configure(ctx context.Context) (err error) {
 		return err
 	}
 	for _, note := range n.env.Notes {
-		n.log.Info(note)
+		n.log.Info("from the environment", "note", note)
 	}
 	if n.registry, err = builtin.Registry(n.opts.Plugins...); err != nil {
 		return err
@@ -160,7 +160,7 @@ func (n *node) configure(ctx context.Context) (err error) {
 		return err
 	}
 	for _, text := range warnings {
-		n.log.Warn(text)
+		n.log.Warn("worker settings", "warning", text)
 	}
 	n.settings = w
 	return nil
@@ -323,7 +323,7 @@ func (n *node) stop(ctx context.Context, serving <-chan error) error {
 	if err := n.rest.Shutdown(rctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		problems = append(problems, fmt.Errorf("REST server: %w", err))
 	}
-	<-serving
+	<-serving //nolint:errcheck // it ends because it was shut down
 	if n.worker != nil {
 		problems = append(problems, n.worker.Stop(ctx))
 	}

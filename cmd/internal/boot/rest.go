@@ -61,7 +61,7 @@ func loginConfig(props map[string]string, kafkaOpts string) string {
 		return file
 	}
 	file := ""
-	for _, option := range strings.Fields(kafkaOpts) {
+	for option := range strings.FieldsSeq(kafkaOpts) {
 		if value, ok := strings.CutPrefix(option, "-D"+key+"="); ok {
 			file = strings.TrimPrefix(value, "=")
 		}

@@ -22,11 +22,11 @@ func (o Object) JavaClass() string { return o.Class }
 // String stands for what the object would print.
 func (o Object) String() string { return o.Class }
 
-// Password and Class are values of settings.
-type (
-	Password string
-	Class    string
-)
+// Password is a value of a setting that is a secret.
+type Password string
+
+// Class is a value of a setting that names a class.
+type Class string
 
 // Schema is a schema in a case: json.Unmarshal reads it. The zero Schema is "no schema".
 type Schema struct{ *data.Schema }
