@@ -34,7 +34,7 @@ def main(args):
     ended, output, started = {}, collections.defaultdict(list), set()
     packages = {}
     for e in events(args[0]):
-        package, test, action = e.get("Package") or e.get("ImportPath", ""), e.get("Test", ""), e["Action"]
+        package, test, action = e.get("Package") or e.get("ImportPath", "").split(" ")[0], e.get("Test", ""), e["Action"]
         key = (package, test)
         if action in ("output", "build-output"):
             output[key].append(e["Output"])
