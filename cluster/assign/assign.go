@@ -1,0 +1,159 @@
+package assign
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/troupe-connect/troupe/cluster/state"
+)
+
+// Work is connectors and tasks: what a member runs, or what there is to run.
+type Work struct {
+	Connectors []string
+	Tasks      []state.TaskID
+}
+
+// Member is a member of the group with what it says it runs.
+type Member struct {
+	ID   string
+	Runs Work
+}
+
+// Input is what the leader knows in one round of rebalancing. It isn't changed.
+type Input struct {
+	Now time.Time // read to the millisecond
+	// Members in the order in which the broker's answer names them, each once.
+	Members []Member
+	// Configured is what should run by the leader's view of the config topic. Tasks whose connector
+	// isn't there are ignored.
+	Configured Work
+	// Generation is that of this round, LastGeneration that of the last round which the leader saw
+	// completed; -1 before the first. Eager needs neither.
+	Generation, LastGeneration int
+}
+
+// Share is what one member is told, and what it runs afterwards.
+type Share struct {
+	Assigned Work // to start: with Cooperative additions only, with Eager all
+	Revoked  Work // to stop now; never with Eager
+	Runs     Work // all that is the member's after this round
+}
+
+// Plan is the outcome of a round.
+type Plan struct {
+	Shares map[string]Share // by member, of every member
+	Delay  time.Duration    // until all are to rejoin; 0: no need to
+}
+
+// item is a connector, with the task number -1 as on the wire, or a task.
+type item = state.TaskID
+
+// connectorTask is the task number that means the connector itself.
+const connectorTask = -1
+
+// kind tells connectors from tasks: they are counted and balanced apart.
+type kind int
+
+const (
+	connectors kind = iota
+	tasks
+	kinds
+)
+
+func kindOf(i item) kind {
+	if i.Task == connectorTask {
+		return connectors
+	}
+	return tasks
+}
+
+type set map[item]struct{}
+
+func (s set) has(i item) bool {
+	_, ok := s[i]
+	return ok
+}
+
+func (s set) add(items ...item) {
+	for _, i := range items {
+		s[i] = struct{}{}
+	}
+}
+
+// minus is s without what is in others, sorted as Java sorts: by connector, then by number.
+func (s set) minus(others ...set) []item {
+	var out []item
+next:
+	for i := range s {
+		for _, o := range others {
+			if o.has(i) {
+				continue next
+			}
+		}
+		out = append(out, i)
+	}
+	slices.SortFunc(out, compareItems)
+	return out
+}
+
+func setOf(items []item) set {
+	s := make(set, len(items))
+	s.add(items...)
+	return s
+}
+
+// compareItems puts connectors before tasks.
+func compareItems(a, b item) int {
+	if c := cmp.Compare(kindOf(a), kindOf(b)); c != 0 {
+		return c
+	}
+	if c := compareJava(a.Connector, b.Connector); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Task, b.Task)
+}
+
+// items lists the work, each once, in its order.
+func (w Work) items() []item {
+	out := make([]item, 0, len(w.Connectors)+len(w.Tasks))
+	seen := make(set, cap(out))
+	put := func(i item) {
+		if !seen.has(i) {
+			seen.add(i)
+			out = append(out, i)
+		}
+	}
+	for _, name := range w.Connectors {
+		put(item{Connector: name, Task: connectorTask})
+	}
+	for _, id := range w.Tasks {
+		if id.Task != connectorTask {
+			put(id)
+		}
+	}
+	return out
+}
+
+func workOf(items []item) Work {
+	var w Work
+	for _, i := range items {
+		if kindOf(i) == connectors {
+			w.Connectors = append(w.Connectors, i.Connector)
+		} else {
+			w.Tasks = append(w.Tasks, i)
+		}
+	}
+	return w
+}
+
+// configured is the work that should run, without tasks of connectors that aren't there.
+func (in Input) configured() set {
+	s := make(set, len(in.Configured.Connectors)+len(in.Configured.Tasks))
+	for _, i := range in.Configured.items() {
+		if kindOf(i) == connectors || s.has(item{Connector: i.Connector, Task: connectorTask}) {
+			s.add(i)
+		}
+	}
+	return s
+}
