@@ -131,12 +131,13 @@ func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, 
 		}
 		policy.Reporters = append(policy.Reporters, dl)
 	}
+	t := snk.Task() // before the consumer, which joins its group at once: it may hang or panic
 	consumer, err := kafka.NewConsumer(kafka.ConnectorConsumerProps(r.env.Worker.Props, props, id.Connector, id.Task),
 		conf.Sink.GroupID, conf.Sink.Topics, conf.Sink.TopicsRegex, r.log, r.env.KafkaOptions...)
 	if err != nil {
 		return nil, err
 	}
-	s := newSink(r, snk.Task(), taskProps, consumer, pipeline.Sink{Chain: chain, Converters: conv, Policy: policy})
+	s := newSink(r, t, taskProps, consumer, pipeline.Sink{Chain: chain, Converters: conv, Policy: policy})
 	policy.Pending = &s.pending
 	if len(policy.Reporters) > 0 {
 		s.reporter = &reporter{s: s}

@@ -2,13 +2,13 @@ package task
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
@@ -81,29 +81,52 @@ func (s *sink) run() (err error) {
 			err = cerr
 		}
 	}()
-	s.lease.OnShut(func() { s.consumer.Wakeup() })
+	s.lease.OnShut(func() { go s.leave() })
 	tc := &sinkContext{s}
-	if err := s.start(func(ctx context.Context) error { return s.task.Start(ctx, tc, s.props) }); err != nil {
-		return errors.Join(err, s.stopTask())
+	if err := act.Catch(func() error {
+		return s.start(func(ctx context.Context) error { return s.task.Start(ctx, tc, s.props) })
+	}); err != nil {
+		s.stopTask()
+		return err
 	}
 	s.tell(state.Running)
 	s.nextCommit = time.Now().Add(s.env.Worker.OffsetFlushInterval)
-	err = s.loop()
-	if err == nil || s.stopping() {
-		err = errors.Join(err, s.closeAll())
+	err = act.Catch(s.loop)
+	// Also after a failure, as on the JVM: what the task took before is committed, it is closed and
+	// stopped.
+	if cerr := act.Catch(s.closeAll); cerr != nil {
+		if err == nil {
+			err = cerr
+		} else {
+			s.log.Warn("task did not close cleanly after its failure", "err", cerr)
+		}
 	}
-	return errors.Join(err, s.stopTask())
+	s.stopTask()
+	return err
 }
 
-func (s *sink) stopTask() error {
+// leaveTimeout is how long an incarnation that was given up tries to leave its group.
+const leaveTimeout = 10 * time.Second
+
+// leave gives back the partitions of an incarnation that was given up: its put may hang for ever, and
+// until max.poll.interval.ms nobody else would get them. Of one that ended by itself there is nothing
+// left to do.
+func (s *sink) leave() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.hard), leaveTimeout)
+	defer cancel()
+	if err := s.consumer.Close(ctx); err != nil {
+		s.log.Warn("consumer of a task that was given up did not leave its group; its partitions stay where they are until its session ends", "err", err)
+	}
+}
+
+func (s *sink) stopTask() {
 	s.beat.begin(&inStop)
 	defer s.beat.end()
 	ctx, cancel := s.until(s.env.Worker.TaskShutdownTimeout)
 	defer cancel()
-	if err := s.task.Stop(ctx); err != nil {
+	if err := act.Catch(func() error { return s.task.Stop(ctx) }); err != nil {
 		s.log.Warn("task's stop failed", "err", err)
 	}
-	return nil
 }
 
 // loop is one round after another: commit if it is time, poll, convert, put.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/offsets"
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -55,39 +56,58 @@ func (s *source) wake() {}
 
 func (s *source) run() (err error) {
 	tc := &sourceContext{s}
-	if err := s.start(func(ctx context.Context) error { return s.task.Start(ctx, tc, s.props) }); err != nil {
+	if err := act.Catch(func() error {
+		return s.start(func(ctx context.Context) error { return s.task.Start(ctx, tc, s.props) })
+	}); err != nil {
 		return s.end(err)
 	}
 	s.tell(state.Running)
-	return s.end(s.loop())
+	return s.end(act.Catch(s.loop))
 }
 
-// end stops the task, waits for what is in flight, and commits, whatever ended the loop.
+// end waits for what is in flight, commits, and stops the task, whatever ended the loop: the JVM's
+// order, in which a task hears of its last records and commits before it lets go of its source.
 func (s *source) end(err error) error {
-	s.beat.begin(&inStop)
-	ctx, cancel := s.until(s.env.Worker.TaskShutdownTimeout)
-	if serr := s.task.Stop(ctx); serr != nil {
-		s.log.Warn("task's stop failed", "err", serr)
-	}
-	cancel()
-	s.beat.end()
-	ctx, cancel = s.until(s.env.Worker.OffsetFlushTimeout)
-	defer cancel()
+	ctx, cancel := s.until(s.env.Worker.OffsetFlushTimeout)
 	if werr := s.drain(ctx); werr != nil && s.lease.Check() == nil {
 		s.log.Warn("task ends with records that Kafka hasn't acknowledged, they will be sent again", "records", s.tracker.Pending(), "err", werr)
 	}
-	s.handOver()
-	if s.lease.Check() == nil {
-		// Not ctx: it may have been used up waiting for the acknowledgements.
-		fctx, cancel := context.WithTimeout(s.hard, s.env.Worker.OffsetFlushTimeout)
-		defer cancel()
-		if _, ferr := s.writer.Flush(fctx); ferr != nil {
-			s.log.Error("offsets not committed at the task's end, records since the last commit will be sent again", "err", ferr)
-		}
-	}
+	cancel()
+	s.lastCommit()
+	s.stopTask()
 	s.topics.close()
 	s.producer.Abort() // flushed already, or given up
 	return err
+}
+
+// lastCommit commits what Kafka has, unless the incarnation was given up.
+func (s *source) lastCommit() {
+	s.handOver()
+	if s.lease.Check() != nil {
+		return
+	}
+	// Not the context of drain: it may have been used up waiting for the acknowledgements.
+	ctx, cancel := context.WithTimeout(s.hard, s.env.Worker.OffsetFlushTimeout)
+	defer cancel()
+	n, err := s.writer.Flush(ctx)
+	if err != nil {
+		s.log.Error("offsets not committed at the task's end, records since the last commit will be sent again", "err", err)
+		return
+	}
+	if n > 0 || s.committed.Load() {
+		s.committed.Store(true)
+		s.tellCommitted()
+	}
+}
+
+func (s *source) stopTask() {
+	s.beat.begin(&inStop)
+	defer s.beat.end()
+	ctx, cancel := s.until(s.env.Worker.TaskShutdownTimeout)
+	defer cancel()
+	if err := act.Catch(func() error { return s.task.Stop(ctx) }); err != nil {
+		s.log.Warn("task's stop failed", "err", err)
+	}
 }
 
 func (s *source) drain(ctx context.Context) error {
@@ -301,7 +321,8 @@ func (s *source) commitRecord(rec *data.SourceRecord, md *connectors.RecordMetad
 	}
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
-	if err := s.recordCommitter.CommitRecord(s.ctx, rec, md); err != nil {
+	// Mostly on the producer's goroutine, where a panic would end the process.
+	if err := act.Catch(func() error { return s.recordCommitter.CommitRecord(s.ctx, rec, md) }); err != nil {
 		s.log.Error("task's commitRecord failed", "err", err)
 	}
 }
@@ -352,7 +373,7 @@ func (s *source) tellCommitted() {
 	if !s.committed.CompareAndSwap(true, false) || s.committer == nil {
 		return
 	}
-	if err := s.committer.Commit(s.soft); err != nil {
+	if err := act.Catch(func() error { return s.committer.Commit(s.hard) }); err != nil {
 		s.log.Error("task's commit failed", "err", err)
 	}
 }

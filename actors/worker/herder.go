@@ -426,8 +426,10 @@ func (h *herder) allStopped(m connector.AllStopped) {
 		return
 	}
 	h.ctx.Stop(mb.pid)
-	for _, who := range m.Abandoned {
-		h.abandoned = append(h.abandoned, m.Name+"/"+who)
+	if h.stopping != nil { // what a delete left behind long ago is not this stop's to tell
+		for _, who := range m.Abandoned {
+			h.abandoned = append(h.abandoned, m.Name+"/"+who)
+		}
 	}
 	delete(h.members, m.Name)
 	h.forget(m.Name, mb)
