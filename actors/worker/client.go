@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/connector"
 	"github.com/troupe-connect/troupe/actors/task"
@@ -33,14 +31,12 @@ type Client struct {
 
 func ask[T any](ctx context.Context, c *Client, stage string, message func(act.Reply[T]) any) (T, error) {
 	began := time.Now()
-	v, err := act.Ask(ctx, c.root(), c.herder.get(), c.herder.handle.gone, message)
+	v, err := askHerder(ctx, c.herder, message)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = &stageError{stage, began}
 	}
 	return v, err
 }
-
-func (c *Client) root() *actor.RootContext { return c.herder.handle.system.Root }
 
 // stageError says what the worker was at when the time was up.
 type stageError struct {

@@ -75,11 +75,9 @@ func Start(cfg Config) (*Worker, error) {
 		system: act.NewSystem(cfg.Log), gone: make(chan struct{}), offsets: cfg.Offsets,
 		timeout: cfg.Settings.TaskShutdownTimeout, log: cfg.Log,
 	}
-	r := &root{env: env, stores: st, handle: h, ready: make(chan *actor.PID, 1)}
-	h.pid = h.system.Root.Spawn(act.Props(func() actor.Actor { return r }))
 	herder := &herderRef{handle: h}
-	herder.set(<-r.ready)
-	r.ref = herder
+	r := &root{env: env, stores: st, handle: h, ref: herder}
+	h.pid = h.system.Root.Spawn(act.Props(func() actor.Actor { return r }))
 	return &Worker{
 		Client: &Client{env: env, stores: st, herder: herder, clusterID: cfg.ClusterID, policy: policy},
 		root:   h,
@@ -111,7 +109,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 		by := time.Now().Add(h.timeout)
 		ctx, cancel := context.WithDeadline(ctx, by.Add(stopMargin))
 		defer cancel()
-		left, err := act.Ask(ctx, h.system.Root, w.herder.get(), h.gone, func(r act.Reply[[]string]) any { return stopAll{By: by, Done: r} })
+		left, err := askHerder(ctx, w.herder, func(r act.Reply[[]string]) any { return stopAll{By: by, Done: r} })
 		if err == nil && len(left) > 0 {
 			err = fmt.Errorf("%d did not stop within task.shutdown.graceful.timeout.ms=%d and were left behind: %v", len(left), h.timeout.Milliseconds(), left)
 		}
@@ -141,19 +139,52 @@ func (h *rootHandle) end(err error) {
 type herderRef struct {
 	handle *rootHandle
 	mu     sync.Mutex
-	pid    *actor.PID
+	pid    *actor.PID    // nil while there is none
+	change chan struct{} // closed when there is one again; nil if nobody waits
 }
 
+// set tells of a new herder, or with nil that there is none for the moment.
 func (r *herderRef) set(pid *actor.PID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pid = pid
+	if pid != nil && r.change != nil {
+		close(r.change)
+		r.change = nil
+	}
 }
 
-func (r *herderRef) get() *actor.PID {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.pid
+// get waits until there is a herder: what is asked of one that has failed is never answered.
+func (r *herderRef) get(ctx context.Context) (*actor.PID, error) {
+	for {
+		r.mu.Lock()
+		pid := r.pid
+		if pid == nil && r.change == nil {
+			r.change = make(chan struct{})
+		}
+		change := r.change
+		r.mu.Unlock()
+		if pid != nil {
+			return pid, nil
+		}
+		select {
+		case <-change:
+		case <-r.handle.gone:
+			return nil, act.ErrGone
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// askHerder asks whoever is the herder now.
+func askHerder[T any](ctx context.Context, herder *herderRef, message func(act.Reply[T]) any) (T, error) {
+	pid, err := herder.get(ctx)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return act.Ask(ctx, herder.handle.system.Root, pid, herder.handle.gone, message)
 }
 
 // root is the top actor: it starts the herder and, when that fails, starts it anew a few times.
@@ -162,7 +193,6 @@ type root struct {
 	env    *task.Env
 	stores *stores
 	handle *rootHandle
-	ready  chan *actor.PID
 	ref    *herderRef
 	budget act.Budget
 	births int
@@ -178,7 +208,7 @@ func (r *root) Receive(c actor.Context) {
 	r.ctx = c
 	switch c.Message().(type) {
 	case *actor.Started:
-		r.ready <- r.spawn(c)
+		r.ref.set(r.spawn(c))
 	case respawn:
 		r.ref.set(r.spawn(c))
 	}
@@ -195,6 +225,7 @@ func (r *root) spawn(c actor.Context) *actor.PID {
 
 // HandleFailure starts a herder that failed anew: the stores know everything it knew.
 func (r *root) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
+	r.ref.set(nil)
 	sup.StopChildren(child)
 	f := act.AsFailure(reason, false)
 	delay, ok := r.budget.Next(rootPolicy, time.Now(), 0.5)
