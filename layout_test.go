@@ -60,7 +60,7 @@ var layoutRules = []struct {
 	{"cluster/group/...", []string{"connectors/data", "connectors/config", "connectors/errs", "cluster/state", "cluster/kafka"}},
 
 	{"actors/act", []string{"$below"}},
-	{"actors/settings", []string{"$contracts", "connectors/config/...", "smt/regex", "cluster/state", "cluster/storage"}}, // storage: the order of Java maps
+	{"actors/settings", []string{"$contracts", "connectors/config/...", "smt/regex", "cluster/state"}},
 	{"actors/offsets", []string{"$below", "actors/act", "actors/settings"}},
 	{"actors/pipeline", []string{"$below", "actors/act", "actors/settings"}},
 	{"actors/task", []string{"$below", "actors/act", "actors/settings", "actors/offsets", "actors/pipeline"}},

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"unicode/utf16"
 
-	"github.com/troupe-connect/troupe/cluster/storage"
 	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/config"
+	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
@@ -401,7 +401,7 @@ var abstractConnectors = map[string]bool{
 // has said yet which of the settings are.
 func safeText(props map[string]*string) string {
 	parts := make([]string, 0, len(props))
-	for _, k := range storage.JavaCopyOrder(props) {
+	for _, k := range data.JavaCopyOrder(props) {
 		value := "null"
 		if p := props[k]; p != nil {
 			value = *p

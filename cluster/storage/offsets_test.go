@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -21,7 +22,7 @@ func TestHashOrder(t *testing.T) {
 		for name := range strings.SplitSeq(line, " ") {
 			m[name] = 1
 		}
-		if got := strings.Join(JavaOrder(m), " "); got != line {
+		if got := strings.Join(data.JavaOrder(m), " "); got != line {
 			t.Errorf("order %s\nwant  %s", got, line)
 		}
 	}
