@@ -45,7 +45,7 @@ func TestHostileClients(t *testing.T) {
 
 	h.nothingLeft(t)
 	h.client.CloseIdleConnections()
-	servicetest.Until(t, 30*time.Second, "open files as before", func() error {
+	servicetest.Until(t, 90*time.Second, "open files as before", func() error {
 		if now := h.openFiles(t); now > files+10 {
 			return fmt.Errorf("%d open files, %d at the start", now, files)
 		}

@@ -161,6 +161,10 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 		return true
 	})
 	if connector != "" {
+		if r.Level < h.registry.levelFor(h.logger, connector, task) {
+			*buf = line
+			return nil // the connector's own level is higher than the worker's, which let this through
+		}
 		line = insert(line, mark, scopeOf(connector, task))
 	}
 	name := h.logger

@@ -229,3 +229,16 @@ func TestOneMoreThanRoot(t *testing.T) {
 		t.Errorf("after the change: %v", list)
 	}
 }
+
+// TestOwnLevelOfEvent: an event that names its connector itself obeys the connector's level too.
+func TestOwnLevelOfEvent(t *testing.T) {
+	var out strings.Builder
+	r := NewRegistry(nil)
+	log := slog.New(NewHandler(r, &out))
+	r.Set("connector.a", LevelOff)
+	log.Info("deleted", "connector", "a")
+	log.Info("deleted", "connector", "b")
+	if got := out.String(); strings.Contains(got, "[a|worker]") || !strings.Contains(got, "[b|worker] deleted") {
+		t.Errorf("%s", got)
+	}
+}
