@@ -164,7 +164,7 @@ func TestMalformedBytes(t *testing.T) {
 		{"a version below 0", []byte("\xff\xff"), "version -1"},
 		{"cut in a text", good[:5], "1 bytes are left, 2 expected"},
 		{"cut in an array", good[:len(good)-12], "1 connectors in 3 bytes"},
-		{"too many tasks", good[:len(good)-8-7], "1 tasks in 1 bytes"},
+		{"too many tasks", good[:len(good)-7], "1 tasks in 1 bytes"},
 		{"a null text", []byte("\x00\x01\x00\x00\xff\xff"), "a text of -1 bytes"},
 		{"too many connectors", append(bytes.Clone(good[:17]), 0x7f, 0xff, 0xff, 0xff), "2147483647 connectors in 0 bytes"},
 	} {
