@@ -183,9 +183,13 @@ func (h *hostile) brokenBodies(t *testing.T) {
 		`{"level":"DEBUG"}`,
 	}
 	targets := []struct{ method, path string }{
-		{"POST", "/connectors"}, {"PUT", "/connectors/broken/config"}, {"PATCH", "/connectors/broken/config"},
-		{"PATCH", "/connectors/broken/offsets"}, {"PUT", "/connector-plugins/FileStreamSource/config/validate"},
-		{"PUT", "/admin/loggers/hostile"}, {"POST", "/connectors/broken/tasks"},
+		{"POST", "/connectors"},
+		{"PUT", "/connectors/broken/config"},
+		{"PATCH", "/connectors/broken/config"},
+		{"PATCH", "/connectors/broken/offsets"},
+		{"PUT", "/connector-plugins/FileStreamSource/config/validate"},
+		{"PUT", "/admin/loggers/hostile"},
+		{"POST", "/connectors/broken/tasks"},
 	}
 	statuses := map[int]int{}
 	for range 3000 {
