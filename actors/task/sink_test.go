@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +107,26 @@ func onSink(t *testing.T, d connectors.SinkTask, more map[string]string, f func(
 	conf := maps.Clone(toT)
 	maps.Copy(conf, more)
 	onStage(t, sinkPlugin(func() connectors.SinkTask { return d }), conf, f)
+}
+
+// cell is a variable that the test and the task share.
+type cell[T any] struct {
+	mu sync.Mutex
+	v  T
+}
+
+func (c *cell[T]) set(v T) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.v = v
+}
+
+// take gives the value and leaves the zero value.
+func (c *cell[T]) take() (v T) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v, c.v = c.v, v
+	return v
 }
 
 // produce writes v<from> … v<to> to a partition.
@@ -354,10 +375,9 @@ func TestSinkPreCommit(t *testing.T) {
 		})
 	})
 	t.Run("an error rewinds to the last commit", func(t *testing.T) {
-		fail := false
+		var fail cell[bool]
 		d := &drain{preCommit: func(o connectors.Offsets) (connectors.Offsets, error) {
-			if fail {
-				fail = false
+			if fail.take() {
 				return nil, errors.New("flush failed")
 			}
 			return o, nil
@@ -369,7 +389,7 @@ func TestSinkPreCommit(t *testing.T) {
 			s.wantCommitted(kafka.Offsets{tp(0): 2})
 			s.produce(0, 3, 4)
 			s.after(2 * time.Second)
-			fail = true
+			fail.set(true)
 			s.after(8 * time.Second)
 			s.noFailure()
 			if got := d.got(); got != "v1 v2 v3 v4 v3 v4" {
@@ -409,7 +429,7 @@ func TestSinkPreCommit(t *testing.T) {
 // flushing has Flush instead of PreCommit.
 type flushing struct {
 	trail
-	err error
+	err cell[error]
 }
 
 func (f *flushing) Start(context.Context, connectors.SinkTaskContext, map[string]string) error {
@@ -419,7 +439,7 @@ func (f *flushing) Put(context.Context, []data.SinkRecord) error { return nil }
 func (f *flushing) Stop(context.Context) error                   { return nil }
 func (f *flushing) Flush(_ context.Context, o connectors.Offsets) error {
 	f.note("flush:%d", o[tp(0)])
-	return f.err
+	return f.err.take()
 }
 
 func TestSinkFlush(t *testing.T) {
@@ -429,7 +449,7 @@ func TestSinkFlush(t *testing.T) {
 		s.start()
 		s.after(11 * time.Second)
 		s.wantCommitted(kafka.Offsets{tp(0): 3})
-		f.err = errors.New("disk full")
+		f.err.set(errors.New("disk full"))
 		s.produce(0, 4, 5)
 		s.after(2 * time.Second)
 		s.stop()
@@ -481,33 +501,41 @@ func TestSinkRewindInPut(t *testing.T) {
 
 func TestSinkContextPauseResume(t *testing.T) {
 	d := &drain{}
-	var errsOf []error
-	step := ""
+	var (
+		step   cell[string]
+		errsOf cell[[]error]
+	)
 	d.put = func([]data.SinkRecord) error {
-		switch step {
+		switch step.take() {
 		case "pause":
-			errsOf = append(errsOf, d.tc.Pause(tp(0)))
+			errsOf.set([]error{d.tc.Pause(tp(0))})
 		case "resume":
-			errsOf = append(errsOf, d.tc.Resume(tp(0)))
+			errsOf.set([]error{d.tc.Resume(tp(0))})
 		case "foreign":
-			errsOf = append(errsOf, d.tc.Pause(tp(9)), d.tc.Resume(data.TopicPartition{Topic: "u"}))
+			errsOf.set([]error{d.tc.Pause(tp(9)), d.tc.Resume(data.TopicPartition{Topic: "u"})})
 		case "assignment":
 			if got := d.tc.Assignment(); !slices.Equal(got, []data.TopicPartition{tp(0), tp(1)}) {
-				errsOf = append(errsOf, fmt.Errorf("assignment %v", got))
+				errsOf.set([]error{fmt.Errorf("assignment %v", got)})
 			}
 		}
-		step = ""
 		return nil
 	}
-	turn := func(s *stage, what string) {
-		step = what
+	turn := func(s *stage, what string) []error {
+		step.set(what)
 		s.after(10 * time.Second) // put comes at each commit, with or without records
+		return errsOf.take()
+	}
+	fine := func(s *stage, what string) {
+		s.t.Helper()
+		if err := errors.Join(turn(s, what)...); err != nil {
+			s.t.Error(err)
+		}
 	}
 	onSink(t, d, nil, func(t *testing.T, s *stage) {
 		s.start()
 		s.after(time.Second)
-		turn(s, "assignment")
-		turn(s, "pause")
+		fine(s, "assignment")
+		fine(s, "pause")
 		s.produce(0, 1, 2)
 		s.produce(1, 11, 11)
 		s.after(5 * time.Second)
@@ -527,18 +555,14 @@ func TestSinkContextPauseResume(t *testing.T) {
 		if got := d.got(); got != "v11 v12" {
 			t.Errorf("after the connector's resume: %s", got)
 		}
-		turn(s, "resume")
+		fine(s, "resume")
 		s.after(2 * time.Second)
 		if got := d.got(); got != "v11 v12 v1 v2" {
 			t.Errorf("after the task's resume: %s", got)
 		}
-		if err := errors.Join(errsOf...); err != nil {
-			t.Error(err)
-		}
-		errsOf = nil
-		turn(s, "foreign")
-		if len(errsOf) != 2 || !errors.Is(errsOf[0], errs.IllegalState) || !errors.Is(errsOf[1], errs.IllegalState) {
-			t.Errorf("foreign partitions: %v", errsOf)
+		got := turn(s, "foreign")
+		if len(got) != 2 || !errors.Is(got[0], errs.IllegalState) || !errors.Is(got[1], errs.IllegalState) {
+			t.Errorf("foreign partitions: %v", got)
 		}
 		s.want("RUNNING PAUSED RUNNING")
 		s.noFailure()
