@@ -12,7 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
 	"github.com/troupe-connect/troupe/cmd/internal/boot"
 )
 
@@ -211,8 +214,8 @@ func TestTransformRefusals(t *testing.T) {
 
 const stringConverter = "org.apache.kafka.connect.storage.StringConverter"
 
-// TestTransformSecrets: what a provider knows isn't shown where a setting is refused for another
-// reason, and converters of the worker count.
+// TestTransformWorker: converters and config providers of the worker count, and without a worker a
+// reference is told.
 func TestTransformWorker(t *testing.T) {
 	t.Setenv("TROUPE_TEST_FIELD", "from-env")
 	dir := t.TempDir()
@@ -269,5 +272,45 @@ func TestTransformCancelled(t *testing.T) {
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestTransformTopic reads the records of a topic through the connector's converters.
+func TestTransformTopic(t *testing.T) {
+	c := kafkatest.New(t, kafkatest.Topics(2, "orders"))
+	for i := range 6 {
+		c.Produce(&kafka.Record{
+			Topic: "orders", Partition: int32(i % 2), Timestamp: time.UnixMilli(int64(1_700_000_000_000 + 1000*i)), Key: []byte{byte('0' + i)},
+			Value: fmt.Appendf(nil, `{"n": %d}`, i), Headers: []kafka.RecordHeader{{Key: "src", Value: []byte("web")}},
+		})
+	}
+	c.Produce(&kafka.Record{Topic: "orders", Value: []byte("broken {"), Timestamp: time.UnixMilli(1_700_000_006_000)})
+	settings := []string{
+		"--as", "sink", "--set", "transforms=o", "--set", "transforms.o.type=org.apache.kafka.connect.transforms.InsertField$Value", "--set", "transforms.o.offset.field=offset",
+		"--set", "key.converter=" + stringConverter, "--set", "value.converter=org.apache.kafka.connect.json.JsonConverter", "--set", "value.converter.schemas.enable=false",
+		"--from-topic", "orders", "--bootstrap-server", c.Bootstrap(),
+	}
+	got := runTransform(t, strings.NewReader(""), append(settings, "--from", "end", "-n", "3")...)
+	for _, want := range []string{
+		"record 1  orders-0 @ 2  2023-11-14T22:13:24Z", `+ value.offset  2`, `header src "web"  (string)`, "record 2  orders-1 @ 2",
+		"record 3  orders-0 @ 3", "value   broken {", "stage     VALUE_CONVERTER", "3 records: 2 kept, 0 dropped, 1 failed",
+	} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if got.code != exitRecords {
+		t.Errorf("exit code %d", got.code)
+	}
+	if got := runTransform(t, strings.NewReader(""), append(settings, "-n", "2")...); got.code != 0 || !strings.Contains(got.out, "2 records: 2 kept") {
+		t.Errorf("first two: %s", got)
+	}
+	if got := runTransform(t, strings.NewReader(""), append(settings, "--from-topic", "missing")...); got.code != exitConfig || !strings.Contains(got.errors, "topic missing: the topic does not exist") {
+		t.Errorf("missing topic: %s", got)
+	}
+	c.Hang()
+	defer c.Start()
+	if got := runTransform(t, strings.NewReader(""), append(settings, "--timeout", "100ms")...); got.code != exitConfig || !strings.Contains(got.errors, "--timeout 100ms is over") {
+		t.Errorf("hanging cluster: %s", got)
 	}
 }

@@ -27,12 +27,22 @@ type jsonResult struct {
 	Line    int           `json:"line,omitempty"`
 	Outcome Outcome       `json:"outcome"`
 	Input   *smt.Snapshot `json:"input"`
+	// Raw is what converters could not read; there is no Input then.
+	Raw *jsonRaw `json:"raw,omitempty"`
 	// Predicate is the one asked, with --predicate.
 	Predicate *jsonTest     `json:"predicate,omitempty"`
 	Steps     []jsonStep    `json:"steps"`
 	Output    *smt.Snapshot `json:"output"`
 	Written   *jsonWritten  `json:"written,omitempty"`
 	Error     *jsonError    `json:"error,omitempty"`
+}
+
+type jsonRaw struct {
+	Topic     string     `json:"topic"`
+	Partition int32      `json:"partition"`
+	Offset    int64      `json:"offset"`
+	Key       *jsonBytes `json:"key"`
+	Value     *jsonBytes `json:"value"`
 }
 
 type jsonTest struct {
@@ -91,6 +101,8 @@ func (j *JSON) Print(r *Result) error {
 	if r.reached {
 		out.Input = smt.SnapshotOf(&r.in)
 		out.Input.Offset = offsetOf(r)
+	} else if raw := &r.Sample.raw; r.Sample.unread() {
+		out.Raw = &jsonRaw{raw.Topic, raw.Partition, raw.Offset, bytesOf(raw.Key), bytesOf(raw.Value)}
 	}
 	if j.Test != nil {
 		out.Predicate = &jsonTest{Alias: j.Test.Alias, Class: j.Test.Class}

@@ -118,7 +118,7 @@ func (p *Plan) Run(ctx context.Context, s *Sample, test *Test) (r Result) {
 	noted := &notes{plan: p, test: test}
 	defer func() {
 		if v := recover(); v != nil { // a worker's task fails of it, and goes on with nothing
-			r.Outcome, r.Err = Failed, errs.Connect.New("plugin code panicked: %v", v)
+			r.Outcome, r.Err = Failed, noted.panicked(v)
 		}
 		r.Steps, r.reached, r.in, r.asked = noted.entries, noted.reached, noted.in, noted.asked
 	}()
@@ -184,6 +184,7 @@ type notes struct {
 	test    *Test
 	entries []Entry
 	reached bool
+	now     *step // the step at work
 	in, out data.Record
 	asked   *data.Record
 	matches bool
@@ -247,7 +248,16 @@ func (n *notes) ask(r *data.Record) (err error) {
 	return nil
 }
 
+// panicked is the error for a panic of plugin code.
+func (n *notes) panicked(value any) error {
+	if n.now == nil {
+		return errs.Connect.New("plugin code panicked: %v", value)
+	}
+	return errs.Connect.New("transform %q (%s) panicked: %v", n.now.conf.Alias, n.now.conf.Class, value)
+}
+
 func (n *notes) step(s *step, r *data.Record, sink *data.SinkRecord) (keep bool, err error) {
+	n.now = s
 	e := Entry{before: *r, PredicateClass: s.predicateClass}
 	var steps []smt.TraceStep
 	if sink != nil {
@@ -262,7 +272,7 @@ func (n *notes) step(s *step, r *data.Record, sink *data.SinkRecord) (keep bool,
 	for _, t := range steps { // there is one
 		e.TraceStep = t
 	}
-	e.after = *r
+	e.after, n.now = *r, nil
 	e.Changed = keep && err == nil && !sameRecord(&e.before, &e.after)
 	n.entries = append(n.entries, e)
 	return keep, err

@@ -34,6 +34,9 @@ type Sample struct {
 	headers    []data.SchemaAndValue // of raw.Headers, in order
 }
 
+// unread reports whether the sample is bytes that converters are to read.
+func (s *Sample) unread() bool { return s.Err == nil && !s.decoded }
+
 // Form is how lines are read.
 type Form string
 

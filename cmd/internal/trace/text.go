@@ -72,6 +72,7 @@ func (t *Text) Print(r *Result) error {
 	}
 	t.header(r)
 	if !r.reached {
+		t.bytes(r)
 		t.failure(r)
 		t.b.WriteByte('\n')
 		return t.flush()
@@ -140,6 +141,16 @@ func (t *Text) fields(r *data.Record) {
 	t.field("value", r.ValueSchema, r.Value)
 	for _, h := range r.Headers {
 		t.field("header "+nameText(h.Key), h.Schema, h.Value)
+	}
+}
+
+// bytes shows what converters could not read.
+func (t *Text) bytes(r *Result) {
+	if s := r.Sample; s.unread() {
+		if s.raw.Key != nil {
+			t.linef("  %s %s", t.padded("key", 7), t.short(bytesText(s.raw.Key)))
+		}
+		t.linef("  %s %s", t.padded("value", 7), t.short(bytesText(s.raw.Value)))
 	}
 }
 
@@ -376,6 +387,9 @@ func (t *Text) tested(r *Result) {
 	}
 	t.linef("%s %s%s", mark, t.paint(bold, fmt.Sprintf("record %d", t.records)), t.paint(dim, place(r)))
 	if r.Outcome == Failed {
+		if !r.reached {
+			t.bytes(r)
+		}
 		t.failure(r)
 		return
 	}
