@@ -370,10 +370,14 @@ func (h *hostile) names(t *testing.T) {
 // noHTTP are requests that the server below refuses by itself: with 4xx, then the connection ends.
 func (h *hostile) noHTTP(t *testing.T) {
 	for _, request := range []string{
-		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "GET\r\n\r\n", "GET /connectors/%zz HTTP/1.1\r\nHost: x\r\n\r\n",
-		"POST /connectors HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+		"GET\r\n\r\n",
+		"GET /connectors/%zz HTTP/1.1\r\nHost: x\r\n\r\n",
+		"POST /connectors HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+		"GET / HTTP/1.1\r\n\r\n",
 		"POST /connectors HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-		"GET / HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\x00: y\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: x\r\n\x00: y\r\n\r\n",
 	} {
 		c := h.dial(t)
 		_, _ = io.WriteString(c, request) // it may be refused before it is all sent
