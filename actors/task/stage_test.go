@@ -122,38 +122,15 @@ func onStage(t *testing.T, p plugin.Plugin, conf map[string]string, f func(t *te
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t, kafka: kafkatest.New(t, kafkatest.InMemory(), kafkatest.Topics(2, "t"))}
-		all := []plugin.Plugin{p, simpleheader.Plugin()}
-		for _, c := range primitive.Plugins() {
-			all = append(all, c)
+		s.offsets = &offsetStore{MemoryOffsetStore: storage.NewMemoryOffsetStore()}
+		s.env = newEnv(t, s.kafka, slog.New(slog.NewTextHandler(s, nil)), p)
+		s.env.Offsets = s.offsets
+		s.env.Topics = func(_ state.TaskID, topic string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.topics = append(s.topics, topic)
 		}
-		reg, err := plugin.NewRegistry(all...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		props := map[string]string{
-			"offset.storage.file.filename": "unused", "offset.flush.interval.ms": "10000",
-			"key.converter":               "org.apache.kafka.connect.storage.StringConverter",
-			"value.converter":             "org.apache.kafka.connect.storage.StringConverter",
-			"consumer.session.timeout.ms": "6000", "consumer.heartbeat.interval.ms": "500", "consumer.fetch.max.wait.ms": "100",
-			"consumer.metadata.max.age.ms": "1000", "producer.linger.ms": "0",
-		}
-		maps.Copy(props, s.kafka.Props())
-		w, _, err := settings.LoadWorker(t.Context(), settings.Standalone, props, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		log := slog.New(slog.NewTextHandler(s, nil))
-		s.sys, s.offsets = act.NewSystem(log), &offsetStore{MemoryOffsetStore: storage.NewMemoryOffsetStore()}
-		s.env = &task.Env{
-			Log: log, Registry: reg, Worker: &w, WorkerID: "w:1", Offsets: s.offsets,
-			Resolve: func(_ context.Context, p map[string]string) (map[string]string, error) { return maps.Clone(p), nil },
-			Starts:  task.NewSlots(2), Zombies: act.NewZombies(log), KafkaOptions: []kafka.Option{s.kafka.Option()},
-			Topics: func(_ state.TaskID, topic string) {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				s.topics = append(s.topics, topic)
-			},
-		}
+		s.sys = act.NewSystem(s.env.Log)
 		full := map[string]string{"name": "c", "connector.class": p.Describe().Class, "tasks.max": "1"}
 		maps.Copy(full, conf)
 		s.spec = task.Spec{ID: state.TaskID{Connector: "c", Task: 0}, Connector: full, Props: full, Target: state.TargetStarted}
@@ -161,6 +138,36 @@ func onStage(t *testing.T, p plugin.Plugin, conf map[string]string, f func(t *te
 		defer s.end()
 		f(t, s)
 	})
+}
+
+// newEnv is what a worker with the plugin gives its tasks.
+func newEnv(t testing.TB, cluster *kafkatest.Cluster, log *slog.Logger, p plugin.Plugin) *task.Env {
+	t.Helper()
+	all := []plugin.Plugin{p, simpleheader.Plugin()}
+	for _, c := range primitive.Plugins() {
+		all = append(all, c)
+	}
+	reg, err := plugin.NewRegistry(all...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	props := map[string]string{
+		"offset.storage.file.filename": "unused", "offset.flush.interval.ms": "10000",
+		"key.converter":               "org.apache.kafka.connect.storage.StringConverter",
+		"value.converter":             "org.apache.kafka.connect.storage.StringConverter",
+		"consumer.session.timeout.ms": "6000", "consumer.heartbeat.interval.ms": "500", "consumer.fetch.max.wait.ms": "100",
+		"consumer.metadata.max.age.ms": "1000",
+	}
+	maps.Copy(props, cluster.Props())
+	w, _, err := settings.LoadWorker(t.Context(), settings.Standalone, props, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &task.Env{
+		Log: log, Registry: reg, Worker: &w, WorkerID: "w:1", Offsets: storage.NewMemoryOffsetStore(),
+		Resolve: func(_ context.Context, p map[string]string) (map[string]string, error) { return maps.Clone(p), nil },
+		Starts:  task.NewSlots(2), Zombies: act.NewZombies(log), KafkaOptions: []kafka.Option{cluster.Option()},
+	}
 }
 
 func (s *stage) end() {
