@@ -472,6 +472,9 @@ func (s *sink) preCommit(offsets kafka.Offsets) (kafka.Offsets, error) {
 // settleReports waits for the reports of failed records of the partitions, so that none is lost
 // when its offset is committed. What did not get into the dead letter queue fails the task.
 func (s *sink) settleReports(offsets kafka.Offsets) error {
+	if s.lost != nil { // the end of a task that fails for it commits no more
+		return s.lost
+	}
 	ctx, cancel := s.until(s.env.Worker.OffsetFlushTimeout)
 	defer cancel()
 	err := s.pending.Settle(ctx, func(tp data.TopicPartition) bool { return has(offsets, tp) })

@@ -780,3 +780,40 @@ func TestSinkConstructorPanics(t *testing.T) {
 		}
 	})
 }
+
+// A bad record whose way into the dead letter queue fails must not be committed past, neither at the
+// interval nor at the end of the task that fails for it.
+func TestSinkLostDeadLetter(t *testing.T) {
+	for _, fault := range []string{"", "INVALID_RECORD"} {
+		t.Run("fault "+fault, func(t *testing.T) {
+			d := &drain{}
+			onSink(t, d, map[string]string{
+				"value.converter":  "org.apache.kafka.connect.converters.LongConverter",
+				"errors.tolerance": "all", "errors.deadletterqueue.topic.name": "dlq",
+				"errors.deadletterqueue.topic.replication.factor": "1", "errors.deadletterqueue.context.headers.enable": "true",
+			}, func(t *testing.T, s *stage) {
+				s.kafka.CreateTopic("dlq", 1, nil)
+				if fault != "" {
+					s.kafka.Fail(kafkatest.Fault{Request: "Produce", Topic: "dlq", Error: fault, Times: -1})
+				}
+				good := func(n byte) *kafka.Record {
+					return &kafka.Record{Topic: "t", Value: []byte{0, 0, 0, 0, 0, 0, 0, n}}
+				}
+				s.kafka.Produce(good(1), &kafka.Record{Topic: "t", Value: []byte("bad")}, good(3))
+				s.start()
+				s.after(15 * time.Second)
+				if fault == "" {
+					s.noFailure()
+					s.stop()
+					s.wantCommitted(kafka.Offsets{tp(0): 3})
+					if got := s.values("dlq"); got != "bad" {
+						t.Errorf("the dead letter queue holds %q", got)
+					}
+					return
+				}
+				s.failure("dead letter queue")
+				s.wantCommitted(kafka.Offsets{})
+			})
+		})
+	}
+}
