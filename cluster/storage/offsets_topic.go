@@ -1,0 +1,104 @@
+package storage
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/kafkalog"
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+// TopicOffsetStore is an OffsetStore in a topic that all workers share. Start it once, before its other
+// methods.
+type TopicOffsetStore struct {
+	topic string
+	log   *kafkalog.Log
+	slog  *slog.Logger
+
+	mu     sync.Mutex
+	table  *OffsetTable
+	closed bool
+}
+
+var _ OffsetStore = (*TopicOffsetStore)(nil)
+
+// NewTopicOffsetStore makes a store. admin stays the caller's.
+func NewTopicOffsetStore(cfg TopicConfig, admin *kafka.Admin, log *slog.Logger, opts ...kafka.Option) *TopicOffsetStore {
+	s := &TopicOffsetStore{topic: cfg.Topic, slog: log, table: NewOffsetTable()}
+	s.log = kafkalog.New(cfg.log("offset.storage.topic", "source connector offsets", "offsets"), admin, s.apply, log, opts...)
+	return s
+}
+
+// Start makes or checks the topic and reads all of it. A topic that won't do is an errs.Config error.
+func (s *TopicOffsetStore) Start(ctx context.Context) error { return s.log.Start(ctx) }
+
+func (s *TopicOffsetStore) apply(r *kafka.Record) {
+	s.mu.Lock()
+	understood := s.table.Apply(Pair{Key: r.Key, Value: r.Value})
+	s.mu.Unlock()
+	if !understood {
+		s.slog.Warn("an offset's key is in no known form", "topic", s.topic, "partition", r.Partition, "offset", r.Offset, "key", clip(r.Key))
+	}
+}
+
+func (s *TopicOffsetStore) open() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errs.IllegalState.New("offset store in topic %s is closed", s.topic)
+	}
+	return nil
+}
+
+// read brings the table up to date.
+func (s *TopicOffsetStore) read(ctx context.Context) error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	return s.log.ReadToEnd(ctx)
+}
+
+// Get implements OffsetStore. It reads what any worker wrote before.
+func (s *TopicOffsetStore) Get(ctx context.Context, keys [][]byte) ([][]byte, error) {
+	if err := s.read(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return getAll(s.table, keys), nil
+}
+
+// Set implements OffsetStore: it waits until all replicas in sync have the pairs. After an error some may
+// be stored and others not.
+func (s *TopicOffsetStore) Set(ctx context.Context, pairs []Pair) error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	records := make([]kafkalog.Pair, len(pairs))
+	s.mu.Lock()
+	for i, p := range pairs {
+		records[i] = kafkalog.Pair{Key: s.table.KeyFor(p.Key), Value: p.Value}
+	}
+	s.mu.Unlock()
+	return s.log.SendAll(ctx, records...)
+}
+
+// Connector implements OffsetStore. It reads what any worker wrote before.
+func (s *TopicOffsetStore) Connector(ctx context.Context, name string) ([]Pair, error) {
+	if err := s.read(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.table.Connector(name), nil
+}
+
+// Close implements OffsetStore: it writes what is under way until ctx ends.
+func (s *TopicOffsetStore) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	return s.log.Stop(ctx)
+}
