@@ -602,6 +602,17 @@ func TestWordsOfOlderIncarnationsAreIgnored(t *testing.T) {
 	})
 }
 
+// A timer of an incarnation before this one does not shorten the wait.
+func TestOldTimerDoesNotRestart(t *testing.T) {
+	onRig(t, failing(0, 2), func(t *testing.T, r *rig) {
+		r.start(1, state.TargetStarted, props())
+		r.after(2 * time.Second) // #2 failed at 1 s, #3 is due at 3 s
+		r.send(restartDue{0, 1})
+		r.after(time.Minute)
+		r.wantBirths(0, "0s 1s 3s")
+	})
+}
+
 // A child whose end comes while it is being stopped for a restart is not a failure of the next.
 func TestFailureWhileRestarting(t *testing.T) {
 	onRig(t, func(_, inc int) part { return part{failsStop: map[bool]error{true: errBroken}[inc == 1]} }, func(t *testing.T, r *rig) {
