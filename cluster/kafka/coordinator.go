@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -28,13 +29,28 @@ var (
 //
 // Join, Sync and Leave go over one connection, which the broker may keep waiting for minutes, and
 // Heartbeat over another; so Heartbeat may be called beside the others. Otherwise calls are made one at
-// a time. A call ends when its context does, at once. Errors are classified (see Classify) and name the
-// group.
+// a time.
+//
+// A call ends at once when its context does. While the group moves from broker to broker it tries again;
+// when no coordinator was reached for heartbeat.interval.ms it fails with an error that is Retriable and
+// no ErrRebalance. Errors are classified (see Classify) and name the group.
 type Coordinator struct {
-	group string
-	admin *Admin // finds the coordinator
+	group  string
+	admin  *Admin // finds the coordinator
+	timing GroupTiming
 
 	control, beats *groupLink
+}
+
+// GroupTiming is how a member and its group wait for each other, to the millisecond.
+type GroupTiming struct {
+	// HeartbeatInterval is heartbeat.interval.ms, 3 s by default.
+	HeartbeatInterval time.Duration
+	// SessionTimeout is session.timeout.ms, 10 s by default: how long the group waits for a heartbeat.
+	SessionTimeout time.Duration
+	// RebalanceTimeout is rebalance.timeout.ms, a minute by default: how long the group waits for
+	// members to join, and a member for its owner.
+	RebalanceTimeout time.Duration
 }
 
 // JoinRequest asks to be taken into a group, or to stay in it.
@@ -43,10 +59,7 @@ type JoinRequest struct {
 	MemberID     string
 	ProtocolType string
 	Protocols    []GroupProtocol // the order is the vote
-	// SessionTimeout is how long the broker waits for a heartbeat, RebalanceTimeout how long for
-	// members to join. To the millisecond.
-	SessionTimeout, RebalanceTimeout time.Duration
-	Reason                           string // for the broker's log
+	Reason       string          // for the broker's log
 }
 
 // GroupProtocol is a protocol that a member offers, with what it tells the leader in it.
@@ -78,17 +91,32 @@ type SyncRequest struct {
 	Assignments            map[string][]byte // by member; of the leader only
 }
 
-// NewCoordinator makes the line of one member of a group from Java's client properties. It doesn't
-// connect yet. A wrong setting is an errs.Config error.
+// NewCoordinator makes the line of one member of a group from Java's client properties and those of
+// GroupTiming, whose defaults are those of Connect. It doesn't connect yet. A wrong setting is an
+// errs.Config error.
 func NewCoordinator(props Props, group string, log *slog.Logger, opts ...Option) (*Coordinator, error) {
+	r := newReader(props)
+	timing := GroupTiming{
+		HeartbeatInterval: r.millis("heartbeat.interval.ms", 3*time.Second),
+		SessionTimeout:    r.millis("session.timeout.ms", 10*time.Second),
+		RebalanceTimeout:  r.millis("rebalance.timeout.ms", time.Minute),
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	props = maps.Clone(props)
+	maps.DeleteFunc(props, func(key, _ string) bool { return r.used[key] }) // nothing for the admin client to warn of
 	admin, err := NewAdmin(props, log, opts...)
 	if err != nil {
 		return nil, err
 	}
-	c := &Coordinator{group: group, admin: admin}
-	c.control, c.beats = newGroupLink(c), newGroupLink(c)
+	c := &Coordinator{group: group, admin: admin, timing: timing}
+	c.control, c.beats = &groupLink{c: c}, &groupLink{c: c}
 	return c, nil
 }
+
+// Timing returns the group's times.
+func (c *Coordinator) Timing() GroupTiming { return c.timing }
 
 // Close ends the connections; calls under way fail. It doesn't leave the group.
 func (c *Coordinator) Close() error {
@@ -115,20 +143,19 @@ func (c *Coordinator) FindCoordinator(ctx context.Context) (address string, err 
 }
 
 // Join joins the group or joins it again. It waits until the group is complete, as long as
-// RebalanceTimeout and more; meanwhile no heartbeats are due. It tries again until ctx ends, but not
-// when the member or its protocols are refused.
+// RebalanceTimeout and more; meanwhile no heartbeats are due.
 func (c *Coordinator) Join(ctx context.Context, r JoinRequest) (JoinResponse, error) {
 	request := sarama.NewJoinGroupRequest(c.admin.config.Version)
 	request.GroupId, request.MemberId, request.ProtocolType = c.group, r.MemberID, r.ProtocolType
-	request.SessionTimeout = int32(r.SessionTimeout.Milliseconds())
-	request.RebalanceTimeout = int32(r.RebalanceTimeout.Milliseconds())
+	request.SessionTimeout = int32(c.timing.SessionTimeout.Milliseconds())
+	request.RebalanceTimeout = int32(c.timing.RebalanceTimeout.Milliseconds())
 	if r.Reason != "" {
 		request.Reason = &r.Reason
 	}
 	for _, p := range r.Protocols {
 		request.OrderedGroupProtocols = append(request.OrderedGroupProtocols, &sarama.GroupProtocol{Name: p.Name, Metadata: p.Metadata})
 	}
-	limit := max(c.admin.s.requestTimeout, r.RebalanceTimeout+5*time.Second) // as in Java
+	limit := max(c.admin.s.requestTimeout, c.timing.RebalanceTimeout+5*time.Second) // as in Java
 	var out JoinResponse
 	err := c.retried(ctx, c.control, limit, func(b *sarama.Broker) error {
 		attempt := *request // sarama lowers its version to the broker's
@@ -181,10 +208,9 @@ func (c *Coordinator) Sync(ctx context.Context, r SyncRequest) ([]byte, error) {
 	return out, failed(err, "sync with group %s", c.group)
 }
 
-// Heartbeat says that the member lives. It tries once: an error that is Retriable but no ErrRebalance means
-// that the broker wasn't reached or the group moves; the next call looks for it anew.
+// Heartbeat says that the member lives. Its errors say what to do, see ErrRebalance and the others.
 func (c *Coordinator) Heartbeat(ctx context.Context, memberID string, generation int) error {
-	err := c.once(ctx, c.beats, c.admin.s.requestTimeout, func(b *sarama.Broker) error {
+	err := c.retried(ctx, c.beats, c.admin.s.requestTimeout, func(b *sarama.Broker) error {
 		resp, err := b.Heartbeat(&sarama.HeartbeatRequest{Version: 4, GroupId: c.group, GenerationId: int32(generation), MemberId: memberID})
 		if err == nil && resp.Err != sarama.ErrNoError {
 			err = resp.Err
@@ -222,29 +248,43 @@ func (c *Coordinator) Leave(ctx context.Context, memberID, reason string) error 
 // Backoff is how long to wait after so many tries, 1 and up: retry.backoff.ms to retry.backoff.max.ms.
 func (c *Coordinator) Backoff(tries int) time.Duration { return c.admin.s.backoff(tries) }
 
-// retried tries until it succeeds, ctx ends or trying doesn't help. What failed last is in the error.
+// retried tries until it succeeds, trying doesn't help, ctx ends, or no coordinator was reached for as
+// long as a heartbeat may take. What failed last is in the error.
 func (c *Coordinator) retried(ctx context.Context, link *groupLink, limit time.Duration, op func(*sarama.Broker) error) error {
-	var before error // says more than that ctx ended
+	var before error      // says more than that ctx ended
+	var silence time.Time // since when nobody answers
 	for tries := 1; ; tries++ {
 		err := c.once(ctx, link, limit, op)
-		if err == nil || ctx.Err() == nil && (Classify(err) != Retriable || errors.Is(err, ErrRebalance)) {
+		if ctx.Err() != nil && err != nil {
+			return errors.Join(ctx.Err(), before)
+		}
+		if err == nil || Classify(err) != Retriable || errors.Is(err, ErrRebalance) {
 			return err
 		}
-		if ctx.Err() == nil {
-			before = err
-			c.admin.log.Debug("group call is tried again", "group", c.group, "tries", tries, "error", err)
-			timer := time.NewTimer(c.Backoff(tries))
-			select {
-			case <-timer.C:
-				continue
-			case <-ctx.Done():
-				timer.Stop()
-			case <-c.admin.ctx.Done():
-				timer.Stop()
-				return ErrAborted
-			}
+		_, answered := codeOf(err)
+		if _, nowhere := errors.AsType[unfound](err); nowhere {
+			answered = false
 		}
-		return errors.Join(ctx.Err(), before)
+		switch {
+		case answered:
+			silence = time.Time{}
+		case silence.IsZero():
+			silence = time.Now()
+		case time.Since(silence) >= c.timing.HeartbeatInterval:
+			return err
+		}
+		before = err
+		c.admin.log.Debug("group call is tried again", "group", c.group, "tries", tries, "error", err)
+		timer := time.NewTimer(c.Backoff(tries))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return errors.Join(ctx.Err(), before)
+		case <-c.admin.ctx.Done():
+			timer.Stop()
+			return ErrAborted
+		}
 	}
 }
 
@@ -265,6 +305,11 @@ func (c *Coordinator) once(ctx context.Context, link *groupLink, limit time.Dura
 	return err
 }
 
+// unfound is an error of looking for the coordinator: brokers may have answered, but not it.
+type unfound struct{ error }
+
+func (u unfound) Unwrap() error { return u.error }
+
 // errGroupCall is the cause of a call that took longer than it may.
 var errGroupCall = errors.New("the group's coordinator didn't answer in time")
 
@@ -279,8 +324,6 @@ type groupLink struct {
 	broker *sarama.Broker // nil: not connected
 	cut    context.CancelFunc
 }
-
-func newGroupLink(c *Coordinator) *groupLink { return &groupLink{c: c} }
 
 // call runs op, which knows no context, in a goroutine. When ctx ends the connection is cut, which ends
 // op too.
@@ -315,9 +358,11 @@ func (l *groupLink) open(ctx context.Context) (*sarama.Broker, error) {
 	if broker != nil {
 		return broker, nil
 	}
-	address, err := l.c.FindCoordinator(ctx)
+	find, cancel := context.WithTimeout(ctx, l.c.timing.HeartbeatInterval)
+	address, err := l.c.FindCoordinator(find)
+	cancel()
 	if err != nil {
-		return nil, err
+		return nil, unfound{err}
 	}
 	life, cut := context.WithCancel(l.c.admin.ctx)
 	config := *l.c.admin.config

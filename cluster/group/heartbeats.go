@@ -1,0 +1,101 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/troupe-connect/troupe/cluster/kafka"
+)
+
+// errBusy ends a membership whose owner didn't come back in time.
+var errBusy = errors.New("the handler took longer than the rebalance time-out")
+
+// heartbeats keep one generation's membership alive, in a goroutine of their own: also while the owner
+// stops work. They end when the membership does, and with stop.
+type heartbeats struct {
+	// signals tells what ends the generation. At most one ErrRebalance and one other error are sent.
+	signals chan error
+	cancel  context.CancelFunc
+	done    chan struct{}
+	left    bool // after done: the member has left the group
+}
+
+func (m *Member) startHeartbeats(ctx context.Context, id string, generation int) *heartbeats {
+	ctx, cancel := context.WithCancel(ctx)
+	b := &heartbeats{signals: make(chan error, 2), cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(b.done)
+		m.beat(ctx, b, id, generation)
+	}()
+	return b
+}
+
+// stop ends them and waits; it reports whether the member has left the group. nil has nothing to end.
+func (b *heartbeats) stop() (left bool) {
+	if b == nil {
+		return false
+	}
+	b.cancel()
+	<-b.done
+	return b.left
+}
+
+// gone reports whether the member was made to leave because its owner was busy for too long.
+func (b *heartbeats) gone() bool {
+	select {
+	case <-b.done:
+		return b.left
+	default:
+		return false
+	}
+}
+
+// beat sends heartbeats until the generation or ctx ends.
+func (m *Member) beat(ctx context.Context, b *heartbeats, id string, generation int) {
+	ticker := time.NewTicker(m.timing.HeartbeatInterval)
+	defer ticker.Stop()
+	rebalances := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if since := m.busy.Load(); since != 0 && time.Since(time.Unix(0, since)) > m.timing.RebalanceTimeout {
+			m.leaveBusy(ctx, id)
+			b.left = true
+			b.signals <- errBusy
+			return
+		}
+		err := m.beatOnce(ctx, id, generation)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+		case errors.Is(err, kafka.ErrRebalance): // go on: the owner may need long to come back
+			if !rebalances {
+				rebalances = true
+				b.signals <- err
+			}
+		default:
+			b.signals <- err
+			return
+		}
+	}
+}
+
+// beatOnce sends one heartbeat; a broker that says nothing for the whole session counts as unreachable.
+func (m *Member) beatOnce(ctx context.Context, id string, generation int) error {
+	ctx, cancel := context.WithTimeout(ctx, m.timing.SessionTimeout)
+	defer cancel()
+	return m.co.Heartbeat(ctx, id, generation)
+}
+
+func (m *Member) leaveBusy(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, m.timing.SessionTimeout)
+	defer cancel()
+	if err := m.co.Leave(ctx, id, "worker poll timeout has expired."); err != nil {
+		m.log.Warn("group was left without a word; it waits for the session to end", "member", id, "error", err)
+	}
+}

@@ -1,0 +1,435 @@
+package group
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/state"
+)
+
+// Config is what a Member needs.
+type Config struct {
+	URL      string // of the worker's REST server, for the others; with a slash at the end, as Java has it
+	Protocol Protocol
+	Log      *slog.Logger
+}
+
+// Member is one worker's membership. Run keeps it; Rejoin, Leave and Status may be called from any
+// goroutine, also by a Handler.
+type Member struct {
+	co     *kafka.Coordinator
+	cfg    Config
+	h      Handler
+	log    *slog.Logger
+	timing kafka.GroupTiming
+
+	wake chan struct{} // one token: there is a wish
+	mu   sync.Mutex
+	wish wish
+
+	status atomic.Pointer[Status]
+	busy   atomic.Int64 // since when the handler is at work, in Unix ns; 0: it isn't
+
+	// Below here is Run's alone.
+	id             string // "" when not a member
+	protocol       Protocol
+	lastGeneration int
+	current        *Assignment
+	beats          *heartbeats // nil when not a member
+}
+
+// wish is what was asked of the member and not yet done.
+type wish struct {
+	rejoin, leave bool
+	reason        string
+}
+
+// Status is a member as of its last completed rebalance.
+type Status struct {
+	// MemberID is "" and Generation -1 while it is no member.
+	MemberID   string
+	Generation int
+	Leader     string // member id
+	LeaderURL  string
+	Protocol   Protocol
+	Connectors int // assigned
+	Tasks      int // assigned
+}
+
+// New makes a member. It does nothing until Run; the coordinator is the caller's to close, after Run.
+func New(co *kafka.Coordinator, cfg Config, h Handler) *Member {
+	m := &Member{
+		co: co, cfg: cfg, h: h, log: cfg.Log, timing: co.Timing(),
+		wake: make(chan struct{}, 1), protocol: cfg.Protocol, lastGeneration: -1,
+	}
+	m.status.Store(&Status{Generation: -1, Protocol: cfg.Protocol})
+	return m
+}
+
+// Rejoin makes the member join the group again, also after Leave, which it takes back. It returns at once.
+// A rebalance under way counts: what was asked before it completed is done with it.
+func (m *Member) Rejoin(reason string) { m.ask(wish{rejoin: true, reason: reason}) }
+
+// Leave makes the member leave the group and stay out until Rejoin, without stopping what it runs. It
+// returns at once; a rebalance under way completes first. With a cooperative protocol the member tells
+// the leader what it runs when it is back.
+func (m *Member) Leave(reason string) { m.ask(wish{leave: true, reason: reason}) }
+
+func (m *Member) ask(w wish) {
+	m.mu.Lock()
+	m.wish = w
+	m.mu.Unlock()
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// rejoined takes back a wish to rejoin.
+func (m *Member) rejoined() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.wish.rejoin {
+		m.wish = wish{}
+	}
+}
+
+// leaving takes a wish to leave.
+func (m *Member) leaving() (reason string, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.wish.leave {
+		return "", false
+	}
+	reason = m.wish.reason
+	m.wish = wish{}
+	return reason, true
+}
+
+// wished takes what was asked for.
+func (m *Member) wished() wish {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w := m.wish
+	m.wish = wish{}
+	return w
+}
+
+// Status returns how things stand.
+func (m *Member) Status() Status { return *m.status.Load() }
+
+// Run keeps the member in the group until ctx ends; then it leaves and returns nil. What runs then is for
+// the owner to stop, best before. An error is a refusal by the broker (authorization, no protocol in
+// common), a plan that couldn't be made or bytes that couldn't be read: the member has left.
+func (m *Member) Run(ctx context.Context) error {
+	defer m.depart(ctx, "the worker stops")
+	reason := "the worker starts"
+	for tries := 1; ctx.Err() == nil; {
+		if why, ok := m.leaving(); ok {
+			m.depart(ctx, why)
+			reason = m.stayOut(ctx)
+			continue
+		}
+		err := m.rebalance(ctx, reason)
+		switch {
+		case ctx.Err() != nil:
+		case err == nil:
+			tries = 1
+			reason = m.stay(ctx)
+			continue
+		case errors.Is(err, errBusy):
+			m.forget()
+			reason = errBusy.Error()
+		case errors.Is(err, kafka.ErrUnknownMember):
+			m.forget() // it keeps what it runs, and tells so when it joins as a new member
+			reason = "the group didn't know the member any more"
+		case errors.Is(err, kafka.ErrRebalance), errors.Is(err, kafka.ErrGeneration):
+			reason = "another rebalance began"
+		case kafka.Classify(err) == kafka.Retriable:
+			m.log.Warn("group coordinator is unreachable", "error", err)
+			m.lose(ctx)
+			reason = "the coordinator was unreachable"
+		default:
+			return err
+		}
+		m.log.Debug("group is joined again", "reason", reason, "tries", tries, "error", err)
+		m.pause(ctx, m.co.Backoff(tries))
+		tries++
+	}
+	return nil
+}
+
+// pause waits, less long if ctx ends.
+func (m *Member) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// stay waits in the group until there is a reason to rejoin, which it returns.
+func (m *Member) stay(ctx context.Context) string {
+	if m.current.Error != NoError {
+		m.pause(ctx, m.co.Backoff(1)) // the handler has read the config topic; don't spin if it hasn't
+		return "the leader couldn't assign"
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ""
+		case <-m.wake:
+			if w := m.wished(); w.leave {
+				m.depart(ctx, w.reason)
+				return m.stayOut(ctx)
+			} else if w.rejoin {
+				return w.reason
+			}
+		case err := <-m.beats.signals:
+			if reason, again := m.beaten(ctx, err); again {
+				return reason
+			}
+		}
+	}
+}
+
+// beaten decides what a heartbeat's error means.
+func (m *Member) beaten(ctx context.Context, err error) (reason string, again bool) {
+	switch {
+	case errors.Is(err, kafka.ErrRebalance):
+		return "the group rebalances", true
+	case errors.Is(err, errBusy):
+		m.log.Error("worker was busy for longer than the rebalance time-out and has left the group", "timeout", m.timing.RebalanceTimeout)
+		m.forget()
+		return errBusy.Error(), true
+	case errors.Is(err, kafka.ErrUnknownMember):
+		m.log.Warn("group doesn't know the member any more", "member", m.id)
+		m.forget()
+		return "the group didn't know the member any more", true
+	case errors.Is(err, kafka.ErrGeneration):
+		return "the group is in another generation", true
+	case kafka.Classify(err) == kafka.Retriable:
+		m.log.Warn("group coordinator is unreachable", "error", err)
+		m.lose(ctx)
+		return "the coordinator was unreachable", true
+	}
+	// Whatever it is, joining shows whether it lasts, and then ends Run.
+	m.log.Warn("heartbeat is refused", "error", err)
+	return "a heartbeat was refused", true
+}
+
+// stayOut waits for Rejoin.
+func (m *Member) stayOut(ctx context.Context) string {
+	for {
+		select {
+		case <-ctx.Done():
+			return ""
+		case <-m.wake:
+			if w := m.wished(); w.rejoin {
+				return w.reason
+			}
+		}
+	}
+}
+
+// lose makes the owner stop everything, since others may get it.
+func (m *Member) lose(ctx context.Context) {
+	if m.current != nil && m.current.Error == NoError {
+		m.tell(ctx, Event{Kind: Lost, Work: m.current.Assigned})
+	}
+	m.current = nil
+}
+
+// forget ends the membership on this side: the next join is a new member's.
+func (m *Member) forget() {
+	m.beats.stop()
+	m.beats, m.id = nil, ""
+	m.status.Store(&Status{Generation: -1, Protocol: m.protocol})
+}
+
+// depart leaves the group, if the member is in it. ctx may have ended.
+func (m *Member) depart(ctx context.Context, reason string) {
+	id := m.id
+	m.forget()
+	if id == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(m.timing.SessionTimeout, 5*time.Second))
+	defer cancel()
+	if err := m.co.Leave(ctx, id, reason); err != nil {
+		m.log.Warn("group was left without a word; it waits for the session to end", "member", id, "error", err)
+	}
+}
+
+// tell calls the handler.
+func (m *Member) tell(ctx context.Context, e Event) {
+	e.Protocol, e.MemberID = m.protocol, m.id
+	m.attend(ctx, func(ctx context.Context) { m.h.Handle(ctx, e) })
+}
+
+// attend lets the handler work, while the heartbeats watch how long it takes.
+func (m *Member) attend(ctx context.Context, work func(context.Context)) {
+	ctx, cancel := context.WithTimeoutCause(ctx, m.timing.RebalanceTimeout, errBusy)
+	defer cancel()
+	m.busy.Store(time.Now().UnixNano())
+	defer m.busy.Store(0)
+	work(ctx)
+}
+
+// rebalance joins and takes what the member is assigned.
+func (m *Member) rebalance(ctx context.Context, reason string) error {
+	m.log.Info("rebalance begins", "reason", reason)
+	if m.protocol == Eager && m.current != nil {
+		if m.current.Error == NoError && !m.current.Assigned.Empty() {
+			m.tell(ctx, Event{Kind: Revoked, Work: m.current.Assigned})
+		}
+		m.current = nil
+	}
+	request := kafka.JoinRequest{MemberID: m.id, ProtocolType: ProtocolType, Reason: reason}
+	worker := WorkerState{URL: m.cfg.URL, Offset: m.h.Offset(), Current: m.current}
+	for _, p := range m.cfg.Protocol.offered() {
+		metadata, err := worker.Encode(p)
+		if err != nil {
+			return fmt.Errorf("join the group: %w", err)
+		}
+		request.Protocols = append(request.Protocols, kafka.GroupProtocol{Name: p.Name(), Metadata: metadata})
+	}
+	if m.beats != nil && m.beats.stop() {
+		request.MemberID = "" // it has left meanwhile
+	}
+	joined, err := m.co.Join(ctx, request)
+	if err != nil {
+		return err
+	}
+	protocol, ok := protocolNamed(joined.Protocol)
+	if !ok {
+		return fmt.Errorf("the group chose protocol %q, which wasn't offered", joined.Protocol)
+	}
+	m.id = joined.MemberID
+	m.beats = m.startHeartbeats(ctx, joined.MemberID, joined.Generation)
+	sync := kafka.SyncRequest{
+		MemberID: joined.MemberID, Generation: joined.Generation, ProtocolType: ProtocolType, Protocol: joined.Protocol,
+	}
+	if joined.Leader == joined.MemberID {
+		if sync.Assignments, err = m.lead(ctx, protocol, joined); err != nil {
+			return err
+		}
+	}
+	bytes, err := m.co.Sync(ctx, sync)
+	if err != nil {
+		return err
+	}
+	assignment, err := DecodeAssignment(bytes)
+	if err != nil {
+		return fmt.Errorf("from leader %s: %w", joined.Leader, err)
+	}
+	return m.take(ctx, protocol, joined.Generation, assignment)
+}
+
+// take makes the assignment the member's own and tells the owner. The error is errBusy.
+func (m *Member) take(ctx context.Context, protocol Protocol, generation int, a Assignment) error {
+	m.rejoined() // what was asked for before is done
+	before := m.protocol
+	m.protocol = protocol
+	stop := a.Revoked
+	switch {
+	case m.current == nil:
+	case protocol != Eager:
+		a.Assigned = joinWork(a.Assigned, without(m.current.Assigned, a.Revoked))
+	case before != Eager:
+		// The group fell back to eager. The leader doesn't know what ran; a JVM worker would go on with it.
+		stop = without(m.current.Assigned, a.Assigned)
+	}
+	if !stop.Empty() {
+		m.tell(ctx, Event{Kind: Revoked, Work: stop, Generation: generation})
+		if m.current != nil {
+			m.current.Assigned = without(m.current.Assigned, stop)
+		}
+		if m.beats.gone() {
+			return errBusy // the rest of the assignment isn't the member's any more
+		}
+	}
+	m.lastGeneration = generation
+	kept := a
+	kept.Revoked = Work{} // the leader is told of it no more
+	m.current = &kept
+	m.status.Store(&Status{
+		MemberID: m.id, Generation: generation, Leader: a.Leader, LeaderURL: a.LeaderURL, Protocol: protocol,
+		Connectors: len(a.Assigned.Connectors), Tasks: len(a.Assigned.Tasks),
+	})
+	m.log.Info("rebalance is complete", "generation", generation, "leader", a.Leader, "protocol", protocol,
+		"connectors", len(a.Assigned.Connectors), "tasks", len(a.Assigned.Tasks), "delay", a.Delay)
+	m.tell(ctx, Event{Kind: Assigned, Assignment: a, Leads: a.Leader == m.id, Generation: generation})
+	return nil
+}
+
+// lead asks for the plan and writes it for all members.
+func (m *Member) lead(ctx context.Context, protocol Protocol, joined kafka.JoinResponse) (map[string][]byte, error) {
+	round := Round{Protocol: protocol, Generation: joined.Generation, LastGeneration: m.lastGeneration, Leader: m.id, MaxOffset: -1}
+	for _, member := range joined.Members {
+		worker, err := DecodeState(member.Metadata)
+		if err != nil { // it gets nothing, and will see that nobody can read it
+			m.log.Error("member of the group can't be understood", "member", member.ID, "error", err)
+			continue
+		}
+		round.Members = append(round.Members, RoundMember{ID: member.ID, WorkerState: worker})
+		round.MaxOffset = max(round.MaxOffset, worker.Offset)
+	}
+	var plan Plan
+	var err error
+	m.attend(ctx, func(ctx context.Context) { plan, err = m.h.Plan(ctx, round) })
+	if err != nil {
+		return nil, fmt.Errorf("plan generation %d of the group: %w", joined.Generation, err)
+	}
+	out := make(map[string][]byte, len(round.Members))
+	for _, member := range round.Members {
+		share := plan.Shares[member.ID]
+		a := Assignment{
+			Error: plan.Error, Leader: m.id, LeaderURL: m.cfg.URL, Offset: plan.Offset,
+			Assigned: share.Assigned, Revoked: share.Revoked, Delay: plan.Delay,
+		}
+		if out[member.ID], err = a.Encode(protocol); err != nil {
+			return nil, fmt.Errorf("assignment of member %s: %w", member.ID, err)
+		}
+	}
+	return out, nil
+}
+
+// without is w less what is in gone.
+func without(w, gone Work) Work {
+	names, ids := map[string]bool{}, map[state.TaskID]bool{}
+	for _, name := range gone.Connectors {
+		names[name] = true
+	}
+	for _, id := range gone.Tasks {
+		ids[id] = true
+	}
+	var out Work
+	for _, name := range w.Connectors {
+		if !names[name] {
+			out.Connectors = append(out.Connectors, name)
+		}
+	}
+	for _, id := range w.Tasks {
+		if !ids[id] {
+			out.Tasks = append(out.Tasks, id)
+		}
+	}
+	return out
+}
+
+// joinWork is what was added, then what was there and isn't added.
+func joinWork(added, had Work) Work {
+	rest := without(had, added)
+	return Work{
+		Connectors: append(added.Connectors[:len(added.Connectors):len(added.Connectors)], rest.Connectors...),
+		Tasks:      append(added.Tasks[:len(added.Tasks):len(added.Tasks)], rest.Tasks...),
+	}
+}
