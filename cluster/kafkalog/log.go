@@ -134,6 +134,9 @@ func (l *Log) Partitions() int { return l.parts }
 // ReadToEnd waits until everything that was written to the topic before the call, by anyone, is applied,
 // or ctx ends. What this Log sent without waiting is flushed first.
 func (l *Log) ReadToEnd(ctx context.Context) error {
+	if l.ended() {
+		return errStopped
+	}
 	if l.producer != nil {
 		if err := l.producer.Flush(ctx); err != nil {
 			return errs.Connect.Wrap(err, "read topic %s to its end", l.cfg.Topic.Name)
@@ -145,6 +148,13 @@ func (l *Log) ReadToEnd(ctx context.Context) error {
 	case <-ctx.Done():
 		return errs.Connect.Wrap(context.Cause(ctx), "read topic %s to its end", l.cfg.Topic.Name)
 	}
+}
+
+// ended reports whether the log was stopped.
+func (l *Log) ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopped
 }
 
 // request asks the goroutine to read to the end; the answer comes through the channel.

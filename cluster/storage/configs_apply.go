@@ -231,6 +231,9 @@ func (t *configTable) applyCommit(name string, v any) (event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if count < 0 {
+		return nil, errs.Data.New("'tasks' is negative: %d", count)
+	}
 	deferred, seen := t.deferred[name]
 	complete := true
 	for i := 0; i < count && complete; i++ {
