@@ -59,8 +59,12 @@ func (c *Client) KafkaClusterID() string { return c.clusterID }
 
 // Ready asks the herder whether it is there.
 func (c *Client) Ready(ctx context.Context) error {
-	_, err := ask(ctx, c, "waiting for its herder", func(r act.Reply[struct{}]) any { return ping{r} })
-	return err
+	for {
+		_, err := ask(ctx, c, "waiting for its herder", func(r act.Reply[struct{}]) any { return ping{r} })
+		if !errors.Is(err, errHerderFailed) {
+			return err
+		}
+	}
 }
 
 // Connectors are the names of all connectors.

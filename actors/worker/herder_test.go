@@ -540,3 +540,30 @@ func TestHerderBeginsAnew(t *testing.T) {
 		}
 	})
 }
+
+// What waits for the herder's answer when it fails hears of it at once, not after its time-out.
+func TestHerderFailsWithRequestsUnderWay(t *testing.T) {
+	inWorld(t, false, nil, func(t *testing.T, d *world) {
+		d.create(conf("c", "hang", "task.stop"))
+		begun := time.Now()
+		answer := make(chan error, 1)
+		go func() {
+			ctx, cancel := d.rest()
+			defer cancel()
+			answer <- d.w.Delete(ctx, "c")
+		}()
+		d.after(time.Second)
+		d.blowUpAt(`msg="connector created" connector=bomb`)
+		ctx, cancel := d.rest()
+		defer cancel()
+		if _, err := d.w.Create(ctx, "bomb", conf("bomb"), ""); err == nil {
+			t.Error("created")
+		}
+		if err := <-answer; err == nil || !strings.Contains(err.Error(), "the herder failed before it answered") || time.Since(begun) > 2*time.Second {
+			t.Errorf("after %v: %v", time.Since(begun), err)
+		}
+		if err := d.w.Ready(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}

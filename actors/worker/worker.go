@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -46,6 +47,7 @@ type Worker struct {
 type rootHandle struct {
 	system  *actor.ActorSystem
 	pid     *actor.PID
+	herder  *herderRef
 	gone    chan struct{}
 	mu      sync.Mutex
 	err     error
@@ -76,6 +78,7 @@ func Start(cfg Config) (*Worker, error) {
 		timeout: cfg.Settings.TaskShutdownTimeout, log: cfg.Log,
 	}
 	herder := &herderRef{handle: h}
+	h.herder = herder
 	r := &root{env: env, stores: st, handle: h, ref: herder}
 	h.pid = h.system.Root.Spawn(act.Props(func() actor.Actor { return r }))
 	return &Worker{
@@ -132,6 +135,7 @@ func (h *rootHandle) end(err error) {
 	default:
 		h.err = err
 		close(h.gone)
+		h.herder.set(nil)
 	}
 }
 
@@ -139,33 +143,46 @@ func (h *rootHandle) end(err error) {
 type herderRef struct {
 	handle *rootHandle
 	mu     sync.Mutex
-	pid    *actor.PID    // nil while there is none
+	now    *incarnation  // nil while there is none
 	change chan struct{} // closed when there is one again; nil if nobody waits
+}
+
+// incarnation is one herder.
+type incarnation struct {
+	pid   *actor.PID
+	ended chan struct{} // closed when it will answer nothing any more
 }
 
 // set tells of a new herder, or with nil that there is none for the moment.
 func (r *herderRef) set(pid *actor.PID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pid = pid
-	if pid != nil && r.change != nil {
+	if r.now != nil {
+		close(r.now.ended)
+		r.now = nil
+	}
+	if pid == nil {
+		return
+	}
+	r.now = &incarnation{pid, make(chan struct{})}
+	if r.change != nil {
 		close(r.change)
 		r.change = nil
 	}
 }
 
 // get waits until there is a herder: what is asked of one that has failed is never answered.
-func (r *herderRef) get(ctx context.Context) (*actor.PID, error) {
+func (r *herderRef) get(ctx context.Context) (*incarnation, error) {
 	for {
 		r.mu.Lock()
-		pid := r.pid
-		if pid == nil && r.change == nil {
+		now := r.now
+		if now == nil && r.change == nil {
 			r.change = make(chan struct{})
 		}
 		change := r.change
 		r.mu.Unlock()
-		if pid != nil {
-			return pid, nil
+		if now != nil {
+			return now, nil
 		}
 		select {
 		case <-change:
@@ -177,14 +194,31 @@ func (r *herderRef) get(ctx context.Context) (*actor.PID, error) {
 	}
 }
 
+// errHerderFailed is the answer to what was under way when the herder failed: the request may have
+// lain unread, or have been carried out without an answer.
+var errHerderFailed = errs.Connect.New("the herder failed before it answered and begins anew; whether the request was carried out shows in a moment, then try again")
+
 // askHerder asks whoever is the herder now.
 func askHerder[T any](ctx context.Context, herder *herderRef, message func(act.Reply[T]) any) (T, error) {
-	pid, err := herder.get(ctx)
+	now, err := herder.get(ctx)
 	if err != nil {
 		var zero T
 		return zero, err
 	}
-	return act.Ask(ctx, herder.handle.system.Root, pid, herder.handle.gone, message)
+	v, err := act.Ask(ctx, herder.handle.system.Root, now.pid, now.ended, message)
+	if errors.Is(err, act.ErrGone) {
+		select {
+		case <-herder.handle.gone: // the worker has stopped
+			return v, err
+		default:
+		}
+		select {
+		case <-now.ended:
+			err = errHerderFailed
+		default: // the herder's own word
+		}
+	}
+	return v, err
 }
 
 // root is the top actor: it starts the herder and, when that fails, starts it anew a few times.
