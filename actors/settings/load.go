@@ -249,7 +249,10 @@ var passedOn = []string{
 
 // warnOfKeys warns of keys that were removed, and of those that nobody knows.
 func (l *loading) warnOfKeys(defs ...*config.Def) {
-	known := map[string]bool{"rest.port": true, "rest.host.name": true}
+	known := map[string]bool{
+		"rest.port": true, "rest.host.name": true,
+		"java.security.auth.login.config": true, "rest.htpasswd.file": true, // logins of REST
+	}
 	for _, d := range defs {
 		for _, name := range d.Names() {
 			known[name] = true

@@ -8,6 +8,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// maxClientID is the most bytes of a client id.
+const maxClientID = 256
+
 // clip keeps a duration in what franz-go accepts, so that a value that Java takes is no error here.
 func clip(d, low, high time.Duration) time.Duration { return min(max(d, low), high) }
 
@@ -33,7 +36,9 @@ func (s *settings) franzOptions(log *slog.Logger, authFailed func(error)) []kgo.
 		kgo.AlwaysRetryEOF(),
 	}
 	if s.clientID != "" {
-		opts = append(opts, kgo.ClientID(s.clientID))
+		// franz-go refuses a longer one, which a connector's long name makes; it only names the
+		// client to the broker.
+		opts = append(opts, kgo.ClientID(s.clientID[:min(len(s.clientID), maxClientID)]))
 	}
 	if s.sasl != nil {
 		opts = append(opts, kgo.SASL(s.sasl.mechanismForFranz()))
