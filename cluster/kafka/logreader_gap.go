@@ -11,8 +11,8 @@ import (
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
-// SkipGap moves positions on past what compaction left without records: franz-go reads on behind that
-// and tells nobody, so a log that ends in it would never seem read to its end. ends are the offsets to
+// SkipGap moves positions on past what compaction left without records, or deletion took away: franz-go
+// reads on behind that and tells nobody, so a log that ends in it would never seem read to its end. ends are the offsets to
 // get to, by partition. It reports whether a position changed. Call it from the goroutine that polls,
 // when nothing came for a while although an end isn't reached; it asks the brokers.
 func (l *LogReader) SkipGap(ctx context.Context, ends map[int32]int64) (bool, error) {
@@ -92,6 +92,9 @@ func (l *LogReader) behindGap(ctx context.Context, topic *kmsg.MetadataResponseT
 		return at, nil // moved to another broker meanwhile
 	}
 	got := &answer.Topics[0].Partitions[0]
+	if got.ErrorCode == kerr.OffsetOutOfRange.Code {
+		return l.startOf(ctx, p.Partition) // all before it was deleted; franz-go goes on from there
+	}
 	if err := kerr.ErrorForCode(got.ErrorCode); err != nil {
 		return at, err
 	}
@@ -100,6 +103,26 @@ func (l *LogReader) behindGap(ctx context.Context, topic *kmsg.MetadataResponseT
 		until = got.LastStableOffset
 	}
 	return skipEmpty(got.RecordBatches, at, until), nil
+}
+
+// startOf is the offset of the first record of a partition.
+func (l *LogReader) startOf(ctx context.Context, partition int32) (int64, error) {
+	part := kmsg.NewListOffsetsRequestTopicPartition()
+	part.Partition, part.Timestamp = partition, -2
+	asked := kmsg.NewListOffsetsRequestTopic()
+	asked.Topic = l.topic
+	asked.Partitions = append(asked.Partitions, part)
+	request := kmsg.NewPtrListOffsetsRequest()
+	request.Topics = append(request.Topics, asked)
+	answer, err := request.RequestWith(ctx, l.client)
+	if err != nil {
+		return 0, err
+	}
+	if len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
+		return 0, kerr.UnknownTopicOrPartition
+	}
+	got := answer.Topics[0].Partitions[0]
+	return got.Offset, kerr.ErrorForCode(got.ErrorCode)
 }
 
 // Where a record batch (magic 2) has what, in bytes.

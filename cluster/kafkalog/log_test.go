@@ -12,11 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
 	"github.com/troupe-connect/troupe/cluster/kafkalog"
+	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -233,28 +232,40 @@ func TestTransactions(t *testing.T) {
 	c := kafkatest.New(t)
 	committed, seen := startLog(t, c, kafkalog.Config{ReadCommitted: true})
 	_, seenAll := startLog(t, c, kafkalog.Config{})
-	producer := c.Client(kgo.TransactionalID("leader"))
-	defer producer.Close()
+	props := c.Props()
+	props["transactional.id"] = "leader"
+	producer, err := kafka.NewProducer(props, quiet(), c.Option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Abort()
 	begin := func(key string) {
 		t.Helper()
 		if err := producer.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
-		r := &kafka.Record{Topic: "configs", Key: []byte(key), Value: []byte("v")}
-		if err := producer.ProduceSync(soon(t), r).FirstErr(); err != nil {
+		r := &kafka.Record{Topic: "configs", Partition: kafka.NoPartition, Key: []byte(key), Value: []byte("v")}
+		written := make(chan error, 1)
+		if err := producer.Produce(soon(t), r, func(_ *kafka.Record, err error) { written <- err }); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-written; err != nil {
 			t.Fatal(err)
 		}
 	}
-	end := func(how kgo.TransactionEndTry) {
+	end := func(how func(context.Context) error) {
 		t.Helper()
-		if err := producer.EndTransaction(soon(t), how); err != nil {
+		if err := how(soon(t)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := producer.InitTransactions(soon(t)); err != nil {
+		t.Fatal(err)
 	}
 	begin("kept")
-	end(kgo.TryCommit)
+	end(producer.CommitTransaction)
 	begin("dropped")
-	end(kgo.TryAbort)
+	end(producer.AbortTransaction)
 	if err := committed.ReadToEnd(soon(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +280,7 @@ func TestTransactions(t *testing.T) {
 	if err := committed.ReadToEnd(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("read to end with an open transaction: %v", err)
 	}
-	end(kgo.TryCommit)
+	end(producer.CommitTransaction)
 	if err := committed.ReadToEnd(soon(t)); err != nil || seen.get("late") != "v" {
 		t.Errorf("after the commit: %v, %s", err, seen.all())
 	}
@@ -331,6 +342,27 @@ func TestCompacted(t *testing.T) {
 	}
 	send(t, l, "c", "1")
 	if err := l.ReadToEnd(soon(t)); err != nil || seen.get("c") != "1" {
+		t.Errorf("%v, %s", err, seen.all())
+	}
+}
+
+// So does one whose records were all deleted, where no record ever comes to say how far it goes.
+func TestEmptied(t *testing.T) {
+	c := kafkatest.New(t)
+	c.CreateTopic("configs", 1, map[string]string{"cleanup.policy": "compact"})
+	for range 5 {
+		c.Produce(&kafka.Record{Topic: "configs", Key: []byte("a"), Value: []byte("1")})
+	}
+	last := data.TopicPartition{Topic: "configs"}
+	if err := newAdmin(t, c).DeleteRecords(soon(t), kafka.Offsets{last: 5}); err != nil {
+		t.Fatal(err)
+	}
+	l, seen := startLog(t, c, kafkalog.Config{})
+	if got := seen.all(); got != "" {
+		t.Errorf("read %s", got)
+	}
+	send(t, l, "c", "1")
+	if err := l.ReadToEnd(soon(t)); err != nil || seen.all() != "c=1" {
 		t.Errorf("%v, %s", err, seen.all())
 	}
 }

@@ -456,3 +456,21 @@ func TestSnapshotsDontChange(t *testing.T) {
 		}
 	}
 }
+
+// However many statuses wait for Kafka, the last of each key is kept.
+func TestStatusBacklog(t *testing.T) {
+	s := NewTopicStatusStore(TopicConfig{Topic: "t"}, nil, silent()) // not started: nothing is written
+	for i := range 3 * statusBacklog {
+		s.PutTask(state.TaskID{Connector: "c", Task: i % 3}, state.Status{State: state.Running, Generation: i})
+	}
+	w := &s.writer
+	if len(w.queue) >= statusBacklog || w.open != len(w.queue) {
+		t.Errorf("%d wait, %d are open", len(w.queue), w.open)
+	}
+	for i := range 3 {
+		last := w.latest[taskStatusKey(state.TaskID{Connector: "c", Task: i})]
+		if *last.generation != 3*statusBacklog-3+i || !slices.Contains(w.queue, last) {
+			t.Errorf("task %d: generation %d", i, *last.generation)
+		}
+	}
+}
