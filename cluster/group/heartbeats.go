@@ -14,7 +14,7 @@ var errBusy = errors.New("the handler took longer than the rebalance time-out")
 // heartbeats keep one generation's membership alive, in a goroutine of their own: also while the owner
 // stops work. They end when the membership does, and with stop.
 type heartbeats struct {
-	// signals tells what ends the generation. At most one ErrRebalance and one other error are sent.
+	// signals tells what ends the generation: at most one ErrRebalance and one other error.
 	signals chan error
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -41,6 +41,14 @@ func (b *heartbeats) stop() (left bool) {
 	return b.left
 }
 
+// tell signals. An error too many says nothing new: any of them makes the member join again.
+func (b *heartbeats) tell(err error) {
+	select {
+	case b.signals <- err:
+	default:
+	}
+}
+
 // gone reports whether the member was made to leave because its owner was busy for too long.
 func (b *heartbeats) gone() bool {
 	select {
@@ -65,7 +73,7 @@ func (m *Member) beat(ctx context.Context, b *heartbeats, id string, generation 
 		if since := m.busy.Load(); since != 0 && time.Since(time.Unix(0, since)) > m.timing.RebalanceTimeout {
 			m.leaveBusy(ctx, id)
 			b.left = true
-			b.signals <- errBusy
+			b.tell(errBusy)
 			return
 		}
 		err := m.beatOnce(ctx, id, generation)
@@ -76,10 +84,10 @@ func (m *Member) beat(ctx context.Context, b *heartbeats, id string, generation 
 		case errors.Is(err, kafka.ErrRebalance): // go on: the owner may need long to come back
 			if !rebalances {
 				rebalances = true
-				b.signals <- err
+				b.tell(err)
 			}
 		default:
-			b.signals <- err
+			b.tell(err)
 			return
 		}
 	}

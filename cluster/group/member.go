@@ -274,13 +274,19 @@ func (m *Member) tell(ctx context.Context, e Event) {
 	m.attend(ctx, func(ctx context.Context) { m.h.Handle(ctx, e) })
 }
 
-// attend lets the handler work, while the heartbeats watch how long it takes.
+// attend lets the handler work. When that takes too long the member leaves the group: at once by the
+// heartbeats, or here if the handler gave up by itself, since then it may not have done what it was to.
 func (m *Member) attend(ctx context.Context, work func(context.Context)) {
-	ctx, cancel := context.WithTimeoutCause(ctx, m.timing.RebalanceTimeout, errBusy)
+	working, cancel := context.WithTimeoutCause(ctx, m.timing.RebalanceTimeout, errBusy)
 	defer cancel()
 	m.busy.Store(time.Now().UnixNano())
-	defer m.busy.Store(0)
-	work(ctx)
+	work(working)
+	m.busy.Store(0)
+	if b := m.beats; b != nil && ctx.Err() == nil && errors.Is(context.Cause(working), errBusy) && !b.stop() {
+		m.leaveBusy(ctx, m.id)
+		b.left = true
+		b.tell(errBusy)
+	}
 }
 
 // rebalance joins and takes what the member is assigned.
