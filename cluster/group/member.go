@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -193,36 +194,34 @@ func (m *Member) stay(ctx context.Context) string {
 				return w.reason
 			}
 		case err := <-m.beats.signals:
-			if reason, again := m.beaten(ctx, err); again {
-				return reason
-			}
+			return m.beaten(ctx, err)
 		}
 	}
 }
 
-// beaten decides what a heartbeat's error means.
-func (m *Member) beaten(ctx context.Context, err error) (reason string, again bool) {
+// beaten does what a heartbeat's error asks for before the member joins again, and returns why it does.
+func (m *Member) beaten(ctx context.Context, err error) (reason string) {
 	switch {
 	case errors.Is(err, kafka.ErrRebalance):
-		return "the group rebalances", true
+		return "the group rebalances"
 	case errors.Is(err, errBusy):
 		m.log.Error("worker was busy for longer than the rebalance time-out and has left the group", "timeout", m.timing.RebalanceTimeout)
 		m.forget()
-		return errBusy.Error(), true
+		return errBusy.Error()
 	case errors.Is(err, kafka.ErrUnknownMember):
 		m.log.Warn("group doesn't know the member any more", "member", m.id)
 		m.forget()
-		return "the group didn't know the member any more", true
+		return "the group didn't know the member any more"
 	case errors.Is(err, kafka.ErrGeneration):
-		return "the group is in another generation", true
+		return "the group is in another generation"
 	case kafka.Classify(err) == kafka.Retriable:
 		m.log.Warn("group coordinator is unreachable", "error", err)
 		m.lose(ctx)
-		return "the coordinator was unreachable", true
+		return "the coordinator was unreachable"
 	}
 	// Whatever it is, joining shows whether it lasts, and then ends Run.
 	m.log.Warn("heartbeat is refused", "error", err)
-	return "a heartbeat was refused", true
+	return "a heartbeat was refused"
 }
 
 // stayOut waits for Rejoin.
@@ -435,7 +434,7 @@ func without(w, gone Work) Work {
 func joinWork(added, had Work) Work {
 	rest := without(had, added)
 	return Work{
-		Connectors: append(added.Connectors[:len(added.Connectors):len(added.Connectors)], rest.Connectors...),
-		Tasks:      append(added.Tasks[:len(added.Tasks):len(added.Tasks)], rest.Tasks...),
+		Connectors: append(slices.Clip(added.Connectors), rest.Connectors...),
+		Tasks:      append(slices.Clip(added.Tasks), rest.Tasks...),
 	}
 }

@@ -117,7 +117,7 @@ func (w *world) start(name string, protocol group.Protocol) *worker {
 	ctx, cancel := context.WithCancel(context.Background())
 	k.cancel = cancel
 	go func() { k.done <- k.m.Run(ctx) }()
-	w.t.Cleanup(func() { k.end() })
+	w.t.Cleanup(k.endWell)
 	return k
 }
 
@@ -135,6 +135,12 @@ func (k *worker) end() error {
 	k.co = nil
 	k.quit()
 	return err
+}
+
+func (k *worker) endWell() {
+	if err := k.end(); err != nil {
+		k.w.t.Errorf("%s ended: %v", k.name, err)
+	}
 }
 
 // kill stops the worker without a word to the group.

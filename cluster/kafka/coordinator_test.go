@@ -49,8 +49,10 @@ func join(t *testing.T, co *kafka.Coordinator, id string) kafka.JoinResponse {
 
 func syncAs(t *testing.T, co *kafka.Coordinator, joined kafka.JoinResponse, assignments map[string][]byte) string {
 	t.Helper()
-	got, err := co.Sync(soon(t), kafka.SyncRequest{MemberID: joined.MemberID, Generation: joined.Generation,
-		ProtocolType: "connect", Protocol: joined.Protocol, Assignments: assignments})
+	got, err := co.Sync(soon(t), kafka.SyncRequest{
+		MemberID: joined.MemberID, Generation: joined.Generation,
+		ProtocolType: "connect", Protocol: joined.Protocol, Assignments: assignments,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
