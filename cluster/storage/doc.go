@@ -8,5 +8,5 @@
 // nowhere. OffsetTable is the part that all stores share: it finds offsets also under keys whose
 // JSON another worker wrote in another order.
 //
-// The stores are safe for concurrent use. They start no goroutine.
+// The stores are safe for concurrent use. The stores in memory and of a file start no goroutine; those of a topic own one or two, which Stop or Close ends.
 package storage
