@@ -709,7 +709,7 @@ func TestSinkTolerance(t *testing.T) {
 				s.start()
 				s.after(5 * time.Second)
 				if tolerance == "none" {
-					s.failure("Tolerance exceeded in error handler")
+					_ = s.failure("Tolerance exceeded in error handler")
 					return
 				}
 				s.noFailure()
@@ -774,7 +774,7 @@ func TestSinkConstructorPanics(t *testing.T) {
 	onStage(t, sinkPlugin(func() connectors.SinkTask { panic("no constructor") }), toT, func(t *testing.T, s *stage) {
 		s.start()
 		s.after(10 * time.Second)
-		s.failure("panic: no constructor")
+		_ = s.failure("panic: no constructor")
 		if n := s.kafka.Members("connect-c"); n != 0 {
 			t.Errorf("%d members", n)
 		}
@@ -811,7 +811,7 @@ func TestSinkLostDeadLetter(t *testing.T) {
 					}
 					return
 				}
-				s.failure("dead letter queue")
+				_ = s.failure("dead letter queue")
 				s.wantCommitted(kafka.Offsets{})
 			})
 		})

@@ -193,7 +193,7 @@ func TestSourceCommitsNothingUnacknowledged(t *testing.T) {
 		s.after(5500 * time.Millisecond) // 5 records are there
 		s.kafka.Hang()
 		s.after(25 * time.Second) // two flushes
-		for _, set := range strings.Fields(s.offsets.history()) {
+		for set := range strings.FieldsSeq(s.offsets.history()) {
 			if set != `{"at":5}` {
 				t.Errorf("committed %s while Kafka was silent after record 5", set)
 			}
@@ -296,18 +296,30 @@ func TestSourceFailures(t *testing.T) {
 		p                                   *spring
 		stack, fatal                        bool
 	}{
-		{"poll refuses", "poll: disk on fire", "org.apache.kafka.connect.errors.ConnectException", `{"at":2}`, "start stop",
-			&spring{poll: some(func() error { return errors.New("disk on fire") })}, false, false},
-		{"poll panics", "panic: in poll", "org.apache.kafka.connect.errors.ConnectException", `{"at":2}`, "start stop",
-			&spring{poll: some(func() error { panic("in poll") })}, true, false},
-		{"start refuses", "no table", "org.apache.kafka.common.config.ConfigException", "", "start stop",
-			&spring{start: func(connectors.SourceTaskContext) error { return errs.Config.New("no table") }}, false, true},
-		{"start panics", "panic: in start", "org.apache.kafka.connect.errors.ConnectException", "", "start stop",
-			&spring{start: func(connectors.SourceTaskContext) error { panic("in start") }}, true, false},
-		{"stop panics too", "poll: disk on fire", "org.apache.kafka.connect.errors.ConnectException", `{"at":2}`, "start stop",
-			&spring{poll: some(func() error { return errors.New("disk on fire") }), stop: func() error { panic("in stop") }}, false, false},
-		{"record without topic", "source record has no topic", "org.apache.kafka.connect.errors.DataException", "", "start stop",
-			&spring{poll: func(context.Context, int) ([]data.SourceRecord, error) { return []data.SourceRecord{{}}, nil }}, false, false},
+		{
+			"poll refuses", "poll: disk on fire", "org.apache.kafka.connect.errors.ConnectException", `{"at":2}`, "start stop",
+			&spring{poll: some(func() error { return errors.New("disk on fire") })}, false, false,
+		},
+		{
+			"poll panics", "panic: in poll", "org.apache.kafka.connect.errors.ConnectException", `{"at":2}`, "start stop",
+			&spring{poll: some(func() error { panic("in poll") })}, true, false,
+		},
+		{
+			"start refuses", "no table", "org.apache.kafka.common.config.ConfigException", "", "start stop",
+			&spring{start: func(connectors.SourceTaskContext) error { return errs.Config.New("no table") }}, false, true,
+		},
+		{
+			"start panics", "panic: in start", "org.apache.kafka.connect.errors.ConnectException", "", "start stop",
+			&spring{start: func(connectors.SourceTaskContext) error { panic("in start") }}, true, false,
+		},
+		{
+			"stop panics too", "poll: disk on fire", "org.apache.kafka.connect.errors.ConnectException", `{"at":2}`, "start stop",
+			&spring{poll: some(func() error { return errors.New("disk on fire") }), stop: func() error { panic("in stop") }}, false, false,
+		},
+		{
+			"record without topic", "source record has no topic", "org.apache.kafka.connect.errors.DataException", "", "start stop",
+			&spring{poll: func(context.Context, int) ([]data.SourceRecord, error) { return []data.SourceRecord{{}}, nil }}, false, false,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onStage(t, sourcePlugin(func() connectors.SourceTask { return tt.p }), nil, func(t *testing.T, s *stage) {
@@ -549,7 +561,7 @@ func TestSourceRefusedSend(t *testing.T) {
 					}
 					return
 				}
-				s.failure("Unrecoverable exception from producer send callback")
+				_ = s.failure("Unrecoverable exception from producer send callback")
 				if h := strings.Fields(s.offsets.history()); len(h) == 0 || h[len(h)-1] != `{"at":2}` {
 					t.Errorf("committed %v", h)
 				}

@@ -208,8 +208,14 @@ func TestPauseStopResume(t *testing.T) {
 			to    state.TargetState
 			shows string
 		}{
-			{x, "STOPPED"}, {s, "RUNNING RUNNING RUNNING"}, {p, "PAUSED PAUSED PAUSED"}, {x, "STOPPED"}, {p, "PAUSED"},
-			{s, "RUNNING RUNNING RUNNING"}, {p, "PAUSED PAUSED PAUSED"}, {s, "RUNNING RUNNING RUNNING"},
+			{x, "STOPPED"},
+			{s, "RUNNING RUNNING RUNNING"},
+			{p, "PAUSED PAUSED PAUSED"},
+			{x, "STOPPED"},
+			{p, "PAUSED"},
+			{s, "RUNNING RUNNING RUNNING"},
+			{p, "PAUSED PAUSED PAUSED"},
+			{s, "RUNNING RUNNING RUNNING"},
 		} {
 			for range 2 { // twice is harmless
 				d.target("c", step.to)

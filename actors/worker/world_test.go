@@ -99,7 +99,6 @@ type (
 	fakeSource struct {
 		d     *world
 		props map[string]string
-		kind  plugin.Kind
 	}
 	fakeTask struct {
 		d     *world

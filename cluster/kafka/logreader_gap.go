@@ -53,7 +53,7 @@ func (l *LogReader) SkipGap(ctx context.Context, ends map[int32]int64) (bool, er
 func (l *LogReader) describe(ctx context.Context) (*kmsg.MetadataResponseTopic, error) {
 	request := kmsg.NewPtrMetadataRequest()
 	topic := kmsg.NewMetadataRequestTopic()
-	topic.Topic = kmsg.StringPtr(l.topic)
+	topic.Topic = new(l.topic)
 	request.Topics = append(request.Topics, topic)
 	answer, err := request.RequestWith(ctx, l.client)
 	if err != nil {

@@ -466,6 +466,7 @@ func (h *heard) RestartRequested(r RestartRequest) {
 	h.restarts = append(h.restarts, r)
 	h.add("restart %s %t %t", r.Connector, r.OnlyFailed, r.IncludeTasks)
 }
+
 func (h *heard) LoggerLevelChanged(logger, level string) {
 	h.levels = append(h.levels, [2]string{logger, level})
 	h.add("level %s %s", logger, level)

@@ -42,8 +42,7 @@ func runTransform(t testing.TB, in io.Reader, args ...string) ran {
 	if err := root.ExecuteContext(t.Context()); err != nil {
 		fmt.Fprintln(&log, "troupe:", err)
 		r.code = boot.ExitUsage
-		var exit *boot.ExitError
-		if errors.As(err, &exit) {
+		if exit, ok := errors.AsType[*boot.ExitError](err); ok {
 			r.code = exit.Code
 		}
 	}

@@ -69,9 +69,7 @@ func Load(ctx context.Context, c PlanConfig) (*Plan, error) {
 	if p.registry, err = builtin.Registry(append(probes(), c.Plugins...)...); err != nil {
 		return nil, err
 	}
-	if err := p.find(c); err != nil {
-		return nil, err
-	}
+	p.find(c)
 	worker, providers, err := loadWorker(ctx, p.registry, c.Worker)
 	if err != nil {
 		return nil, err
@@ -114,15 +112,15 @@ func (p *Plan) Steps() []string {
 }
 
 // find settles whether the connector is a source or a sink.
-func (p *Plan) find(c PlanConfig) error {
+func (p *Plan) find(c PlanConfig) {
 	if c.As != "" {
 		p.Kind = c.As
-		return nil
+		return
 	}
 	if p.Class != "" {
 		if found, err := p.registry.FindConnector(p.Class); err == nil {
 			p.Kind = found.Kind()
-			return nil
+			return
 		}
 	}
 	p.Kind = plugin.Source
@@ -138,7 +136,6 @@ func (p *Plan) find(c PlanConfig) error {
 	default:
 		p.Notes = append(p.Notes, fmt.Sprintf("no connector.class; taken as a %s (--as says otherwise)", p.Kind))
 	}
-	return nil
 }
 
 // The classes that stand in for the connector when settings are checked: its own settings have

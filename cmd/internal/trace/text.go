@@ -148,9 +148,9 @@ func (t *Text) fields(r *data.Record) {
 func (t *Text) bytes(r *Result) {
 	if s := r.Sample; s.unread() {
 		if s.raw.Key != nil {
-			t.linef("  %s %s", t.padded("key", 7), t.short(bytesText(s.raw.Key)))
+			t.linef("  %s %s", t.padded("key"), t.short(bytesText(s.raw.Key)))
 		}
-		t.linef("  %s %s", t.padded("value", 7), t.short(bytesText(s.raw.Value)))
+		t.linef("  %s %s", t.padded("value"), t.short(bytesText(s.raw.Value)))
 	}
 }
 
@@ -159,11 +159,14 @@ func (t *Text) field(name string, schema *data.Schema, v any) {
 	if schema != nil {
 		types = "  (" + typeText(schema, v) + ")"
 	}
-	t.linef("  %-7s %s%s", t.padded(name, 7), t.value(v), t.paint(dim, types))
+	t.linef("  %-7s %s%s", t.padded(name), t.value(v), t.paint(dim, types))
 }
 
-func (t *Text) padded(name string, width int) string {
-	return t.paint(cyan, name) + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(name)))
+// nameWidth is the width of the column of names.
+const nameWidth = 7
+
+func (t *Text) padded(name string) string {
+	return t.paint(cyan, name) + strings.Repeat(" ", max(0, nameWidth-utf8.RuneCountInString(name)))
 }
 
 func (t *Text) value(v any) string { return t.short(valueText(v)) }
@@ -300,13 +303,13 @@ func (t *Text) written(r *Result) {
 			return
 		}
 		if raw != nil || name == "value" {
-			t.linef("  %s %s", t.padded(name, 7), t.short(bytesText(raw)))
+			t.linef("  %s %s", t.padded(name), t.short(bytesText(raw)))
 		}
 	}
 	side("key", r.hasKey, r.Written.Key, r.out.KeySchema, r.out.Key)
 	side("value", r.hasValue, r.Written.Value, r.out.ValueSchema, r.out.Value)
 	for _, h := range r.Written.Headers {
-		t.linef("  %s %s", t.padded("header "+nameText(h.Key), 7), t.short(bytesText(h.Value)))
+		t.linef("  %s %s", t.padded("header "+nameText(h.Key)), t.short(bytesText(h.Value)))
 	}
 }
 

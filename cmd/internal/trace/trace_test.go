@@ -62,19 +62,29 @@ func TestDiff(t *testing.T) {
 		want []string
 	}{
 		{"nothing", value(m("a", int64(1))), value(m("a", int64(1))), nil},
-		{"meta", data.Record{Topic: "a", Partition: data.PartitionOf(1), Timestamp: time.UnixMilli(0)}, data.Record{Topic: "b"},
-			[]string{"~ topic a → b ", "~ partition 1 → null ", "~ timestamp 1970-01-01T00:00:00Z → null "}},
-		{"fields", value(m("a", int64(1), "b", "x", "c", nil)), value(m("b", "y", "c", nil, "d", true)),
-			[]string{"- value.a 1 →  ", `~ value.b "x" → "y" `, "+ value.d  → true "}},
+		{
+			"meta",
+			data.Record{Topic: "a", Partition: data.PartitionOf(1), Timestamp: time.UnixMilli(0)},
+			data.Record{Topic: "b"},
+			[]string{"~ topic a → b ", "~ partition 1 → null ", "~ timestamp 1970-01-01T00:00:00Z → null "},
+		},
+		{
+			"fields", value(m("a", int64(1), "b", "x", "c", nil)), value(m("b", "y", "c", nil, "d", true)),
+			[]string{"- value.a 1 →  ", `~ value.b "x" → "y" `, "+ value.d  → true "},
+		},
 		{"types without schema", value(m("a", int64(1))), value(m("a", int8(1))), []string{"~ value.a 1 → 1 int64 → int8"}},
 		{"nested", value(m("a", m("b", m("c", int64(1))))), value(m("a", m("b", m("c", int64(2))))), []string{"~ value.a.b.c 1 → 2 "}},
 		{"list", value([]any{int64(1), "x", true}), value([]any{int64(1), "y"}), []string{`~ value[1] "x" → "y" `, "- value[2] true →  "}},
 		{"list grows", value([]any{}), value([]any{"x"}), []string{`+ value[0]  → "x" `}},
 		{"null", value(nil), value(m("a", "x")), []string{`~ value null → {"a": "x"} `}},
-		{"schema only", of(order, data.NewStruct(order).With("n", int64(1))), of(doc, data.NewStruct(doc).With("n", int64(1))),
-			[]string{"~ value  →  the schema's default, doc or parameters; -o json shows them"}},
-		{"schema and fields", of(order, data.NewStruct(order).With("n", int64(1))), of(small, data.NewStruct(small).With("n", int32(1))),
-			[]string{"~ value  →  struct Order → struct Order v2", "~ value.n 1 → 1 int64 → optional int32"}},
+		{
+			"schema only", of(order, data.NewStruct(order).With("n", int64(1))), of(doc, data.NewStruct(doc).With("n", int64(1))),
+			[]string{"~ value  →  the schema's default, doc or parameters; -o json shows them"},
+		},
+		{
+			"schema and fields", of(order, data.NewStruct(order).With("n", int64(1))), of(small, data.NewStruct(small).With("n", int32(1))),
+			[]string{"~ value  →  struct Order → struct Order v2", "~ value.n 1 → 1 int64 → optional int32"},
+		},
 		{"schema lost", of(order, data.NewStruct(order).With("n", int64(1))), value(m("n", int64(1))), []string{"~ value  →  struct Order → map"}},
 		{"odd names", value(m("a.b", "", "\x1b[2J", "")), value(m()), []string{`- value."a.b" "" →  `, `- value."\x1b[2J" "" →  `}},
 		{"map of numbers", value(data.MapFrom(int64(1), "a")), value(data.MapFrom(int64(1), "b")), []string{`~ value {1: "a"} → {1: "b"} `}},
