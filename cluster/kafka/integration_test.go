@@ -3,6 +3,7 @@
 package kafka_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -216,7 +217,7 @@ func TestRealJavaMember(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	java := service("run", "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", broker(t, 0),
-		"--topic", topic, "--group", group)
+		"--topic", topic, "--group", group, "--from-beginning") // it may find its place later than the records come
 	var out bytes.Buffer
 	java.Stderr = &out
 	pipe, err := java.StdoutPipe()
@@ -230,15 +231,8 @@ func TestRealJavaMember(t *testing.T) {
 	defer stop()
 	var lines sync.Map
 	go func() {
-		all := make([]byte, 4096)
-		for {
-			n, err := pipe.Read(all)
-			for line := range strings.SplitSeq(string(all[:n]), "\n") {
-				lines.Store(line, true)
-			}
-			if err != nil {
-				return
-			}
+		for in := bufio.NewScanner(pipe); in.Scan(); {
+			lines.Store(in.Text(), true)
 		}
 	}()
 	kafkatest.Eventually(t, "each has two partitions", func() bool { return owns(ours.c) == 2 })
