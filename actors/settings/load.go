@@ -154,7 +154,8 @@ func (l *loading) pluginPath() {
 }
 
 // overridePolicies are the policies that there are; their classes have a longer name.
-var overridePolicies = []string{"All", "None", "Principal"}
+// Allowlist is Kafka 4.2's (KIP-1188).
+var overridePolicies = []string{"All", "None", "Principal", "Allowlist"}
 
 const (
 	policyPackage = "org.apache.kafka.connect.connector.policy."
@@ -252,6 +253,7 @@ func (l *loading) warnOfKeys(defs ...*config.Def) {
 	known := map[string]bool{
 		"rest.port": true, "rest.host.name": true,
 		"java.security.auth.login.config": true, "rest.htpasswd.file": true, // logins of REST
+		"connector.client.config.override.allowlist": true,
 	}
 	for _, d := range defs {
 		for _, name := range d.Names() {

@@ -104,7 +104,7 @@ func TestLoadWorkerReportsEveryError(t *testing.T) {
 		"Invalid value 20000 for configuration heartbeat.interval.ms: it must be smaller than session.timeout.ms, which is 10000",
 		"Signature algorithm must be present in inter.worker.verification.algorithms list",
 		"Invalid header config action: 'put'",
-		"Invalid value Some for configuration connector.client.config.override.policy: it must be one of All, None, Principal",
+		"Invalid value Some for configuration connector.client.config.override.policy: it must be one of All, None, Principal, Allowlist",
 		"Invalid value -2 for configuration supervisor.task.restart.max: Value must be at least -1",
 		"Invalid value gopher for configuration rest.advertised.listener",
 		"Invalid value 0 for configuration status.storage.replication.factor",

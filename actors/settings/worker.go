@@ -112,7 +112,7 @@ type Worker struct {
 	OffsetFlushInterval time.Duration // offset.flush.interval.ms
 	OffsetFlushTimeout  time.Duration // offset.flush.timeout.ms
 	TaskShutdownTimeout time.Duration // task.shutdown.graceful.timeout.ms, shared by all tasks stopped together
-	OverridePolicy      string        // connector.client.config.override.policy: All, None or Principal
+	OverridePolicy      string        // connector.client.config.override.policy: All, None, Principal or Allowlist
 	PluginPath          []string      // references are not resolved in it
 	TopicCreation       bool          // topic.creation.enable
 	TopicTracking       bool          // topic.tracking.enable
