@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,7 +50,7 @@ type flight struct {
 	rec   kafka.Record
 	entry offsets.Entry
 	of    *source
-	src   data.SourceRecord // only kept for a RecordCommitter
+	src   *data.SourceRecord // nil but for a RecordCommitter
 }
 
 func (s *source) wake() {}
@@ -202,13 +203,17 @@ func (s *source) send(records []data.SourceRecord) error {
 	}
 	s.noteTopic() // the note may have been reset since the last batch
 	flights := make([]flight, len(records))
+	var kept []data.SourceRecord // poll's slice is the task's again before the records are acknowledged
+	if s.recordCommitter != nil {
+		kept = slices.Clone(records)
+	}
 	for i := range records {
 		rec, f := &records[i], &flights[i]
-		kept, err := s.pipe.Convert(s.hard, rec, &f.rec)
+		goesOn, err := s.pipe.Convert(s.hard, rec, &f.rec)
 		if err != nil {
 			return err
 		}
-		if !kept {
+		if !goesOn {
 			s.commitRecord(rec, nil)
 			continue
 		}
@@ -219,7 +224,7 @@ func (s *source) send(records []data.SourceRecord) error {
 		}
 		f.Context, f.rec.Context, f.of = s.ctx, f, s //nolint:fatcontext // f is the context of its own record only
 		if s.recordCommitter != nil {
-			f.src = *rec
+			f.src = &kept[i]
 		}
 		s.tracker.Submit(&f.entry, rec.SourcePartition, rec.SourceOffset)
 		if err := s.produce(f); err != nil {
@@ -256,7 +261,7 @@ func delivered(r *kafka.Record, err error) {
 	switch {
 	case err == nil:
 		if s.recordCommitter != nil {
-			s.commitRecord(&f.src, &connectors.RecordMetadata{
+			s.commitRecord(f.src, &connectors.RecordMetadata{
 				TopicPartition: data.TopicPartition{Topic: r.Topic, Partition: r.Partition}, Offset: r.Offset,
 			})
 		}
@@ -282,7 +287,7 @@ func (s *source) refused(f *flight, r *kafka.Record, err error) {
 			return
 		}
 		if s.recordCommitter != nil {
-			s.commitRecord(&f.src, nil)
+			s.commitRecord(f.src, nil)
 		}
 		f.entry.Ack()
 		return
