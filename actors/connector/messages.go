@@ -6,6 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/state"
 )
 
@@ -28,6 +29,8 @@ type (
 		Task      int
 		Connector map[string]string // raw
 		Props     map[string]string // raw
+		// Generation is that of the connector's task configurations, for exactly-once sources.
+		Generation int
 	}
 	// StopTask stops a task for good; Stopped is the answer.
 	StopTask struct {
@@ -93,7 +96,7 @@ type (
 // Factory makes the actor of one incarnation; tests put in their own.
 type Factory struct {
 	Instance func(inc int, props map[string]string) *actor.Props
-	Task     func(inc int, id state.TaskID, connector, props map[string]string, target state.TargetState) *actor.Props
+	Task     func(task.Spec) *actor.Props
 	// Version is that of the plugin that a connector's raw configuration names, "" if it can't be
 	// told; nil if nobody knows.
 	Version func(props map[string]string) string

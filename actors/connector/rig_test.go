@@ -43,6 +43,7 @@ func always(int, int) part { return part{} }
 // birth is an incarnation as the factory was asked for it.
 type birth struct {
 	task, inc        int
+	generation       int
 	at               time.Duration
 	connector, props map[string]string
 	target           state.TargetState
@@ -118,8 +119,8 @@ func (r *rig) Receive(c actor.Context) {
 			Instance: func(inc int, props map[string]string) *actor.Props {
 				return r.child(birth{task: ConnectorTask, inc: inc, props: props, target: state.TargetStarted})
 			},
-			Task: func(inc int, id state.TaskID, connector, props map[string]string, target state.TargetState) *actor.Props {
-				return r.child(birth{task: id.Task, inc: inc, connector: connector, props: props, target: target})
+			Task: func(s task.Spec) *actor.Props {
+				return r.child(birth{task: s.ID.Task, inc: s.Inc, generation: s.Generation, connector: s.Connector, props: s.Props, target: s.Target})
 			},
 		}))
 		return

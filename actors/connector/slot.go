@@ -19,6 +19,7 @@ type slot struct {
 
 	// The wish.
 	connector, props map[string]string // raw; connector is the connector's configuration
+	generation       int               // of the task configurations
 	wanted           bool              // false: it is to be gone
 	policy           act.Policy
 	budget           act.Budget
@@ -65,7 +66,10 @@ func (s *Supervisor) spawn(sl *slot) {
 	if sl.task == ConnectorTask {
 		props = s.make.Instance(sl.inc, sl.props)
 	} else {
-		props = s.make.Task(sl.inc, state.TaskID{Connector: s.name, Task: sl.task}, sl.connector, sl.props, s.target)
+		props = s.make.Task(task.Spec{
+			ID: state.TaskID{Connector: s.name, Task: sl.task}, Inc: sl.inc, Generation: sl.generation,
+			Connector: sl.connector, Props: sl.props, Target: s.target,
+		})
 	}
 	pid, err := s.ctx.SpawnNamed(props, childName(sl))
 	if err != nil {

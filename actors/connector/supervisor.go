@@ -37,9 +37,7 @@ type Supervisor struct {
 func Props(env *task.Env, name string) *actor.Props {
 	return PropsWith(env, name, Factory{
 		Instance: func(inc int, props map[string]string) *actor.Props { return instanceProps(env, name, inc, props) },
-		Task: func(inc int, id state.TaskID, connector, props map[string]string, target state.TargetState) *actor.Props {
-			return task.Props(env, task.Spec{ID: id, Inc: inc, Connector: connector, Props: props, Target: target})
-		},
+		Task:     func(spec task.Spec) *actor.Props { return task.Props(env, spec) },
 		Version: func(props map[string]string) string {
 			p, _, err := task.FindConnector(env.Registry, props)
 			if err != nil {
@@ -212,7 +210,7 @@ func (s *Supervisor) startTask(m StartTask) {
 	}
 	sl := s.slot(m.Task)
 	sl.wanted, sl.forget = true, false
-	sl.connector, sl.props = m.Connector, m.Props
+	sl.connector, sl.props, sl.generation = m.Connector, m.Props, m.Generation
 	sl.version = s.version(m.Connector)
 	sl.policy = task.Policy(s.policies(m.Connector).Task)
 	sl.budget.Clear()

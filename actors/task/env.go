@@ -35,6 +35,9 @@ type Env struct {
 	// Topics takes note of the topics that tasks use (KIP-558); nil if nobody wants to know. It is
 	// called from runners, when a task's topic changes.
 	Topics func(id state.TaskID, topic string)
+	// ExactlyOnce is what tasks of source connectors need to write in transactions; nil unless the
+	// worker has exactly.once.source.support=enabled.
+	ExactlyOnce *ExactlyOnce
 	// KafkaOptions are handed to every client (tests: an in-memory network).
 	KafkaOptions []kafka.Option
 }

@@ -17,6 +17,9 @@ import (
 type Spec struct {
 	ID  state.TaskID
 	Inc int // incarnation: counts the births of this task
+	// Generation is that of the connector's task configurations which the task was made of; it has
+	// a meaning for Env.ExactlyOnce.Verify alone.
+	Generation int
 	// Connector and Props are the stored configurations, references unresolved.
 	Connector, Props map[string]string
 	// Target is STARTED or PAUSED.
