@@ -26,7 +26,7 @@ type Admin struct {
 	stop   context.CancelFunc
 	calls  sync.WaitGroup
 
-	connecting sync.Mutex // held while connections are made; taken before mu
+	connecting chan struct{} // full while connections are made; taken before mu
 
 	mu     sync.Mutex
 	closed bool
@@ -54,7 +54,7 @@ func NewAdmin(props Props, log *slog.Logger, opts ...Option) (*Admin, error) {
 		return nil, r.err
 	}
 	s.warnUnread(r, log)
-	a := &Admin{s: s, log: log}
+	a := &Admin{s: s, log: log, connecting: make(chan struct{}, 1)}
 	a.ctx, a.stop = context.WithCancel(background)
 	var err error
 	if a.config, err = s.saramaConfig(a.ctx); err != nil {
@@ -162,7 +162,7 @@ func (a *Admin) once(ctx context.Context, op func(*saramaConn) error) error {
 	answer := make(chan error, 1)
 	go func() {
 		defer a.calls.Done()
-		conn, err := a.connect()
+		conn, err := a.connect(ctx)
 		if err == nil {
 			err = op(conn)
 		}
@@ -195,10 +195,17 @@ func isBroken(err error) bool {
 	return !coded && Classify(err) == Retriable
 }
 
-// connect returns the connections, made anew if need be. a.mu isn't held while they are made.
-func (a *Admin) connect() (*saramaConn, error) {
-	a.connecting.Lock()
-	defer a.connecting.Unlock()
+// connect returns the connections, made anew if need be. a.mu isn't held while they are made. Who finds
+// them being made waits for that until ctx ends.
+func (a *Admin) connect(ctx context.Context) (*saramaConn, error) {
+	select {
+	case a.connecting <- struct{}{}:
+		defer func() { <-a.connecting }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-a.ctx.Done():
+		return nil, ErrAborted
+	}
 	a.mu.Lock()
 	conn, closed := a.conn, a.closed
 	a.mu.Unlock()
