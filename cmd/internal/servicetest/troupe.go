@@ -17,14 +17,20 @@ import (
 // Build builds the troupe binary into a folder of the test and returns its path.
 func Build(tb testing.TB, flags ...string) string {
 	tb.Helper()
+	return BuildCommand(tb, "./cmd/troupe", flags...)
+}
+
+// BuildCommand builds another worker, with plugins of its own, as Build does.
+func BuildCommand(tb testing.TB, pkg string, flags ...string) string {
+	tb.Helper()
 	bin := filepath.Join(tb.TempDir(), "troupe")
 	ctx, cancel := context.WithTimeout(tb.Context(), startLimit)
 	defer cancel()
-	args := append(append([]string{"build"}, flags...), "-o", bin, "./cmd/troupe")
+	args := append(append([]string{"build"}, flags...), "-o", bin, pkg)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = Root(tb)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("building troupe: %v\n%s", err, out)
+		tb.Fatalf("building %s: %v\n%s", pkg, err, out)
 	}
 	return bin
 }
