@@ -1,0 +1,190 @@
+package kafka
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+// Range says which records of a topic to read.
+type Range struct {
+	Topic string
+	// Partitions to read; none means all. One that the topic hasn't is an error.
+	Partitions []int32
+	// From is the offset to begin at, by partition. Others, and those whose records there are gone, begin
+	// with the first record that there is.
+	From map[int32]int64
+	// Last, if more than 0, leaves out of each partition what lies further than so many offsets before its
+	// end.
+	Last int64
+}
+
+// RangeReader reads what a topic holds at the moment it's opened, in no group and committing nothing. One
+// goroutine uses it; it never makes the topic.
+type RangeReader struct {
+	peek  peeking // has the bounds' requests and knows the last trouble
+	log   *LogReader
+	id    string
+	ends  map[int32]int64
+	limit time.Duration // without any progress
+}
+
+// rangeStall is how long nothing may come before gaps are looked for.
+const rangeStall = 500 * time.Millisecond
+
+// OpenRange asks for the topic's bounds, for default.api.timeout.ms at most, and begins to read. ctx is
+// that of the whole reading. props are those of a consumer; isolation.level counts, group.id and
+// auto.offset.reset don't. A topic that doesn't exist is an errs.NotFound error. Close the reader.
+func OpenRange(ctx context.Context, props Props, from Range, log *slog.Logger, opts ...Option) (*RangeReader, error) {
+	reading := newReader(props)
+	r := &RangeReader{
+		peek:  peeking{Peek: Peek{Topic: from.Topic}},
+		ends:  map[int32]int64{},
+		limit: reading.millis("default.api.timeout.ms", time.Minute),
+	}
+	if reading.err != nil {
+		return nil, reading.err
+	}
+	client, err := r.peek.client(ctx, props, log, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.begin(ctx, client, from, log); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *RangeReader) begin(ctx context.Context, client *kgo.Client, from Range, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.limit, errAPITimeout)
+	defer cancel()
+	all, err := r.peek.partitions(ctx, client)
+	if err != nil {
+		return failed(r.peek.reason(ctx, err), "read topic %s", from.Topic)
+	}
+	wanted := all
+	if len(from.Partitions) > 0 {
+		wanted = from.Partitions
+		for _, n := range wanted {
+			if !slices.Contains(all, n) {
+				return errs.NotFound.New("topic %s has no partition %d, it has %d", from.Topic, n, len(all))
+			}
+		}
+	}
+	r.log = &LogReader{client: client, topic: from.Topic, log: log, positions: make([]int64, len(all)), fatal: make(chan error, 1)}
+	if r.peek.committed {
+		r.log.isolation = 1
+	}
+	starts, err := r.bounds(ctx, client, from, wanted)
+	if err != nil {
+		return failed(r.peek.reason(ctx, err), "find the bounds of topic %s", from.Topic)
+	}
+	about, err := r.log.describe(ctx)
+	if err != nil {
+		return failed(r.peek.reason(ctx, err), "describe topic %s", from.Topic)
+	}
+	if id := about.TopicID; id != [16]byte{} {
+		r.id = hex.EncodeToString(id[:])
+	}
+	if len(starts) > 0 {
+		client.AddConsumePartitions(map[string]map[int32]kgo.Offset{from.Topic: starts})
+	}
+	return nil
+}
+
+// bounds finds where to begin in each partition that holds something of the range, and sets its end.
+func (r *RangeReader) bounds(ctx context.Context, client *kgo.Client, from Range, wanted []int32) (map[int32]kgo.Offset, error) {
+	first, err := r.peek.offsets(ctx, client, wanted, -2)
+	if err != nil {
+		return nil, err
+	}
+	end, err := r.peek.offsets(ctx, client, wanted, -1)
+	if err != nil {
+		return nil, err
+	}
+	starts := map[int32]kgo.Offset{}
+	for _, n := range wanted {
+		at := max(first[n], from.From[n])
+		if from.Last > 0 {
+			at = max(at, end[n]-from.Last)
+		}
+		if at >= end[n] {
+			continue
+		}
+		r.ends[n], r.log.positions[n] = end[n], at
+		starts[n] = kgo.NewOffset().At(at)
+	}
+	return starts, nil
+}
+
+// TopicID tells a topic from one of the same name before or after it: 32 hexadecimal digits, or empty where
+// brokers are too old to have one.
+func (r *RangeReader) TopicID() string { return r.id }
+
+// Each hands out the records, those of each partition in order, until all that the range held at the
+// start was, or each returns an error, which is returned. What brokers get over by themselves is waited
+// for; nothing at all for default.api.timeout.ms is an error.
+func (r *RangeReader) Each(ctx context.Context, each func(*Record) error) error {
+	progress := time.Now()
+	for at := r.left(); at > 0; {
+		wait, cancel := context.WithTimeout(ctx, rangeStall)
+		records, err := r.log.Poll(wait)
+		cancel()
+		for _, rec := range records {
+			if end, ok := r.ends[rec.Partition]; !ok || rec.Offset >= end {
+				continue // it came after the start
+			}
+			if err := each(rec); err != nil {
+				return err
+			}
+		}
+		if err == nil && len(records) == 0 && ctx.Err() == nil && r.left() == at {
+			err = r.skip(ctx)
+		}
+		switch now := r.left(); {
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return failed(context.Cause(ctx), "read topic %s", r.log.topic)
+		case now != at:
+			at, progress = now, time.Now()
+		case time.Since(progress) > r.limit:
+			return failed(r.stalled(), "read topic %s", r.log.topic)
+		}
+	}
+	return nil
+}
+
+// skip looks for gaps; that brokers don't answer now is no error yet.
+func (r *RangeReader) skip(ctx context.Context) error {
+	if _, err := r.log.SkipGap(ctx, r.ends); err != nil && Classify(err) != Retriable && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// left is how many offsets are still to be read.
+func (r *RangeReader) left() int64 {
+	var n int64
+	for partition, end := range r.ends {
+		n += max(0, end-r.log.positions[partition])
+	}
+	return n
+}
+
+func (r *RangeReader) stalled() error {
+	r.peek.mu.Lock()
+	defer r.peek.mu.Unlock()
+	return errors.Join(errAPITimeout, r.peek.trouble)
+}
+
+// Close ends the connections.
+func (r *RangeReader) Close() { r.log.client.Close() }
