@@ -34,6 +34,7 @@ type RangeReader struct {
 	id    string
 	ends  map[int32]int64
 	limit time.Duration // without any progress
+	end   context.CancelCauseFunc
 }
 
 // rangeStall is how long nothing may come before gaps are looked for.
@@ -52,11 +53,14 @@ func OpenRange(ctx context.Context, props Props, from Range, log *slog.Logger, o
 	if reading.err != nil {
 		return nil, reading.err
 	}
+	ctx, r.end = context.WithCancelCause(ctx)
 	client, err := r.peek.client(ctx, props, log, opts)
 	if err != nil {
+		r.end(nil)
 		return nil, err
 	}
 	if err := r.begin(ctx, client, from, log); err != nil {
+		r.end(nil)
 		client.Close()
 		return nil, err
 	}
@@ -64,8 +68,9 @@ func OpenRange(ctx context.Context, props Props, from Range, log *slog.Logger, o
 }
 
 func (r *RangeReader) begin(ctx context.Context, client *kgo.Client, from Range, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, r.limit, errAPITimeout)
-	defer cancel()
+	// The client interrupts what it has under way with a broker only when its own context ends.
+	late := time.AfterFunc(r.limit, func() { r.end(errAPITimeout) })
+	defer late.Stop()
 	all, err := r.peek.partitions(ctx, client)
 	if err != nil {
 		return failed(r.peek.reason(ctx, err), "read topic %s", from.Topic)
@@ -187,4 +192,7 @@ func (r *RangeReader) stalled() error {
 }
 
 // Close ends the connections.
-func (r *RangeReader) Close() { r.log.client.Close() }
+func (r *RangeReader) Close() {
+	r.end(nil)
+	r.log.client.Close()
+}

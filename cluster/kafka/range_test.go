@@ -1,10 +1,10 @@
 package kafka_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -115,7 +115,7 @@ func TestRangeEnds(t *testing.T) {
 	c.Hang()
 	defer c.Start()
 	props := with(c.Props(), kafka.Props{"default.api.timeout.ms": "200"})
-	if _, err := kafka.OpenRange(soon(t), props, kafka.Range{Topic: "t"}, quiet(), c.Option()); !errors.Is(err, context.DeadlineExceeded) && kafka.Classify(err) != kafka.Retriable {
+	if _, err := kafka.OpenRange(soon(t), props, kafka.Range{Topic: "t"}, quiet(), c.Option()); err == nil || !strings.Contains(err.Error(), "default.api.timeout.ms") {
 		t.Errorf("hanging cluster: %v", err)
 	}
 }
