@@ -62,7 +62,7 @@ var layoutRules = []struct {
 	{"actors/act", []string{"$below"}},
 	{"actors/settings", []string{"$contracts", "connectors/config/...", "smt/regex", "cluster/state"}},
 	{"actors/offsets", []string{"$below", "actors/act", "actors/settings"}},
-	{"actors/pipeline", []string{"$below", "actors/act", "actors/settings"}},
+	{"actors/pipeline", []string{"$below", "actors/act", "actors/settings", "codecs/json"}}, // dead letters of sources are JSON
 	{"actors/task", []string{"$below", "actors/act", "actors/settings", "actors/offsets", "actors/pipeline"}},
 	{"actors/connector", []string{"$below", "actors/act", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task"}},
 	{"actors/worker", []string{

@@ -38,6 +38,7 @@ type Step struct {
 type Chain struct {
 	steps []Step
 	sinks []SinkTransform // by step, nil where the transform isn't one
+	at    int             // step under way
 }
 
 // NewChain makes a chain of configured steps. The chain closes them.
@@ -51,6 +52,15 @@ func NewChain(steps ...Step) *Chain {
 
 // Len is the number of steps.
 func (c *Chain) Len() int { return len(c.steps) }
+
+// Working is the class of the step that a record is in: after a panic, of the one that panicked. ""
+// if there are no steps.
+func (c *Chain) Working() string {
+	if c.at >= len(c.steps) {
+		return ""
+	}
+	return c.steps[c.at].Class
+}
 
 // StepError says which step of a chain failed, for the error policy: the stage is
 // TRANSFORMATION and the class is Class, also if it was the step's predicate that failed.
@@ -79,6 +89,7 @@ func (c *Chain) Apply(r *data.Record) (*data.Record, error) {
 	before := *r
 	cur := r
 	for i := range c.steps {
+		c.at = i
 		s := &c.steps[i]
 		if s.Predicate != nil {
 			applies, err := s.applies(i, cur)
@@ -125,6 +136,7 @@ func (c *Chain) ApplySink(r *data.SinkRecord) (*data.SinkRecord, error) {
 // step runs one step over a record in place; sink is the sink record around it, nil if there is
 // none. applied is false where the predicate kept the transform from it.
 func (c *Chain) step(i int, r *data.Record, sink *data.SinkRecord) (applied, keep bool, err error) {
+	c.at = i
 	s := &c.steps[i]
 	if s.Predicate != nil {
 		applies, err := s.applies(i, r)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -66,30 +67,46 @@ func (d *DeadLetters) Report(ctx context.Context, p Problem) (Wait, error) {
 // context are the headers in the JVM's order.
 func (d *DeadLetters) context(p Problem) []kafka.RecordHeader {
 	r := p.Record
-	text := func(name, value string) kafka.RecordHeader {
-		return kafka.RecordHeader{Key: HeaderPrefix + name, Value: []byte(value)}
-	}
-	message := text("exception.message", errs.Message(p.Err))
+	return append([]kafka.RecordHeader{
+		contextHeader("topic", r.Topic),
+		contextHeader("partition", strconv.Itoa(int(r.Partition))),
+		contextHeader("offset", strconv.FormatInt(r.Offset, 10)),
+	}, reasons(d.Task, p)...)
+}
+
+// reasons are the headers that say why and where, of any dead letter.
+func reasons(task state.TaskID, p Problem) []kafka.RecordHeader {
 	return []kafka.RecordHeader{
-		text("topic", r.Topic),
-		text("partition", strconv.Itoa(int(r.Partition))),
-		text("offset", strconv.FormatInt(r.Offset, 10)),
-		text("connector.name", d.Task.Connector),
-		text("task.id", strconv.Itoa(d.Task.Task)),
-		text("stage", string(p.Stage)),
-		text("class.name", p.Class),
-		text("exception.class.name", errs.ClassOf(p.Err)),
-		message,
-		text("exception.stacktrace", trace(p.Err)),
+		contextHeader("connector.name", task.Connector),
+		contextHeader("task.id", strconv.Itoa(task.Task)),
+		contextHeader("stage", string(p.Stage)),
+		contextHeader("class.name", p.Class),
+		contextHeader("exception.class.name", errs.ClassOf(p.Err)),
+		contextHeader("exception.message", errs.Message(p.Err)),
+		contextHeader("exception.stacktrace", trace(p.Err)),
 	}
 }
 
-// trace is an error as a Java stack trace begins: class and message, then its causes.
+func contextHeader(name, value string) kafka.RecordHeader {
+	return kafka.RecordHeader{Key: HeaderPrefix + name, Value: []byte(value)}
+}
+
+// trace is an error as a Java stack trace begins: class and message, then its causes. Behind them comes
+// the Go stack if the error was a panic.
 func trace(err error) string {
 	var out strings.Builder
-	out.WriteString(errs.ClassOf(err) + ": " + errs.Message(err) + "\n")
+	last := errs.ClassOf(err) + ": " + errs.Message(err)
+	out.WriteString(last + "\n")
 	for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(cause) {
-		out.WriteString("Caused by: " + errs.ClassOf(cause) + ": " + errs.Message(cause) + "\n")
+		line := errs.ClassOf(cause) + ": " + errs.Message(cause)
+		if line == last {
+			continue // a Go error that only wraps
+		}
+		out.WriteString("Caused by: " + line + "\n")
+		last = line
+	}
+	if f, ok := errors.AsType[*act.Failure](err); ok {
+		out.WriteString(f.Stack)
 	}
 	return out.String()
 }

@@ -29,7 +29,7 @@ type failing struct {
 func (f *failing) try() error {
 	f.calls++
 	if f.times < 0 || f.calls <= f.times {
-		return f.err
+		return orPanic(f.err)
 	}
 	return nil
 }

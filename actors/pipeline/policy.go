@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -38,6 +39,8 @@ type Problem struct {
 	Attempts int
 	// Record is the consumed record, of a sink; nil of a source.
 	Record *kafka.Record
+	// Unsent is the record of a source, as far as it came; nil of a sink.
+	Unsent *Unsent
 }
 
 // Wait waits for the end of a report; nil stands for one that has ended.
@@ -67,10 +70,11 @@ const firstRetryDelay = 300 * time.Millisecond // as the JVM's RetryWithToleranc
 
 // Recover deals with the error of one operation: it tries again while the error is
 // errs.Retriable and time is left, then reports, then either swallows the error (skip is true:
-// the record is to be dropped) or returns one that fails the task.
+// the record is to be dropped) or returns one that fails the task. A panic (*act.Failure) is not
+// tried again, whatever was thrown.
 func (p *Policy) Recover(ctx context.Context, at At, err error, again func() error) (skip bool, _ error) {
 	attempts, begun := 1, time.Now()
-	for errors.Is(err, errs.Retriable) && p.RetryTimeout != 0 {
+	for passes(err) && p.RetryTimeout != 0 {
 		delay, ok := p.retryDelay(attempts, time.Since(begun), rand.Float64())
 		if !ok {
 			break
@@ -85,7 +89,7 @@ func (p *Policy) Recover(ctx context.Context, at At, err error, again func() err
 			return false, nil
 		}
 	}
-	problem := Problem{Stage: at.Stage, Class: at.Class, Where: at.Where(), Err: err, Attempts: attempts, Record: at.Record}
+	problem := Problem{Stage: at.Stage, Class: at.Class, Where: at.Where(), Err: err, Attempts: attempts, Record: at.Record, Unsent: at.Unsent}
 	if err := p.Report(ctx, problem); err != nil {
 		return false, err
 	}
@@ -121,6 +125,23 @@ type At struct {
 	// Where says which record; it is only called when there is something to say.
 	Where  func() string
 	Record *kafka.Record // of a sink
+	Unsent *Unsent       // of a source
+}
+
+// passes reports whether trying again may help.
+func passes(err error) bool {
+	if f, ok := errors.AsType[*act.Failure](err); ok && f.Stack != "" {
+		return false
+	}
+	return errors.Is(err, errs.Retriable)
+}
+
+// caught makes an error of a panic, to be deferred around the code of plugins. In Java an exception
+// can't be told from one that was thrown on purpose, so it's tolerated; here it's a panic.
+func caught(err *error) {
+	if v := recover(); v != nil {
+		*err = act.AsFailure(v, true)
+	}
 }
 
 // retryDelay is how long to wait before the next attempt, false when time is up.

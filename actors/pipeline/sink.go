@@ -9,11 +9,14 @@ import (
 )
 
 // Sink turns consumed records into sink records: key, value and header converter, then
-// transforms.
+// transforms. A panic in one of them is an error of that record.
 type Sink struct {
 	Chain      Chain
 	Converters Converters
 	Policy     *Policy
+
+	stage   Stage // under way, "" when all are done
+	dropped bool  // by a transform
 }
 
 // Convert fills out from r and reports whether the record goes on; false means that a transform
@@ -30,68 +33,73 @@ func (s *Sink) Convert(ctx context.Context, r *kafka.Record, out *data.SinkRecor
 	if out.TimestampType != data.NoTimestampType {
 		out.Timestamp = r.Timestamp
 	}
-	sv, err := s.Converters.Key.Conv.ToConnect(r.Topic, r.Key)
-	if err != nil {
-		skip, err := s.Policy.Recover(ctx, At{KeyConverter, s.Converters.Key.Class, whereSink(r), r}, err, func() (err error) {
-			sv, err = s.Converters.Key.Conv.ToConnect(r.Topic, r.Key)
+	s.stage, s.dropped = KeyConverter, false
+	for err := s.run(r, out); err != nil; {
+		failed := s.stage
+		at := At{failed, classAt(failed, &s.Converters, s.Chain, err), whereSink(r), r, nil}
+		skip, fatal := s.Policy.Recover(ctx, at, err, func() error {
+			if err = s.run(r, out); s.stage != failed {
+				return nil // of a later stage, if it is one: that is the next round's
+			}
 			return err
 		})
-		if err != nil || skip {
-			return false, err
+		if fatal != nil || skip {
+			return false, fatal
 		}
 	}
-	out.KeySchema, out.Key = sv.Schema, sv.Value
-	if sv, err = s.Converters.Value.Conv.ToConnect(r.Topic, r.Value); err != nil {
-		skip, err := s.Policy.Recover(ctx, At{ValueConverter, s.Converters.Value.Class, whereSink(r), r}, err, func() (err error) {
-			sv, err = s.Converters.Value.Conv.ToConnect(r.Topic, r.Value)
-			return err
-		})
-		if err != nil || skip {
-			return false, err
-		}
-	}
-	out.ValueSchema, out.Value = sv.Schema, sv.Value
-	if len(r.Headers) > 0 {
-		if skip, err := s.headers(ctx, r, out); err != nil || skip {
-			return false, err
-		}
-	}
-	if s.Chain == nil {
-		return true, nil
-	}
-	return s.transform(ctx, r, out)
+	return !s.dropped, nil
 }
 
-func (s *Sink) headers(ctx context.Context, r *kafka.Record, out *data.SinkRecord) (bool, error) {
-	convert := func() error {
-		out.Headers = make(data.Headers, 0, len(r.Headers))
-		for _, h := range r.Headers {
-			sv, err := s.Converters.Header.Conv.ToConnectHeader(r.Topic, h.Key, h.Value)
+// run does what is left to do, from the stage under way on.
+func (s *Sink) run(r *kafka.Record, out *data.SinkRecord) (err error) {
+	defer caught(&err)
+	if s.stage == KeyConverter {
+		sv, err := s.Converters.Key.Conv.ToConnect(r.Topic, r.Key)
+		if err != nil {
+			return err
+		}
+		out.KeySchema, out.Key = sv.Schema, sv.Value
+		s.stage = ValueConverter
+	}
+	if s.stage == ValueConverter {
+		sv, err := s.Converters.Value.Conv.ToConnect(r.Topic, r.Value)
+		if err != nil {
+			return err
+		}
+		out.ValueSchema, out.Value = sv.Schema, sv.Value
+		s.stage = HeaderConverter
+	}
+	if s.stage == HeaderConverter {
+		if len(r.Headers) > 0 {
+			if err := s.headers(r, out); err != nil {
+				return err
+			}
+		}
+		s.stage = Transformation
+	}
+	if s.stage == Transformation {
+		if s.Chain != nil {
+			t, err := s.Chain.ApplySink(out)
 			if err != nil {
 				return err
 			}
-			out.Headers = append(out.Headers, data.Header{Key: h.Key, Schema: sv.Schema, Value: sv.Value})
+			s.dropped = t == nil
 		}
-		return nil
+		s.stage = ""
 	}
-	if err := convert(); err != nil {
-		return s.Policy.Recover(ctx, At{HeaderConverter, s.Converters.Header.Class, whereSink(r), r}, err, convert)
-	}
-	return false, nil
+	return nil
 }
 
-func (s *Sink) transform(ctx context.Context, r *kafka.Record, out *data.SinkRecord) (bool, error) {
-	t, err := s.Chain.ApplySink(out)
-	if err != nil {
-		skip, err := s.Policy.Recover(ctx, At{Transformation, stepClass(err), whereSink(r), r}, err, func() (err error) {
-			t, err = s.Chain.ApplySink(out)
+func (s *Sink) headers(r *kafka.Record, out *data.SinkRecord) error {
+	out.Headers = make(data.Headers, 0, len(r.Headers))
+	for _, h := range r.Headers {
+		sv, err := s.Converters.Header.Conv.ToConnectHeader(r.Topic, h.Key, h.Value)
+		if err != nil {
 			return err
-		})
-		if err != nil || skip {
-			return false, err
 		}
+		out.Headers = append(out.Headers, data.Header{Key: h.Key, Schema: sv.Schema, Value: sv.Value})
 	}
-	return t != nil, nil
+	return nil
 }
 
 func whereSink(r *kafka.Record) func() string {

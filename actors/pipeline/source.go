@@ -25,7 +25,8 @@ type Converters struct {
 	Header     Codec[codecs.HeaderConverter]
 }
 
-// Chain is what a task needs of smt.Chain; nil stands for no transforms.
+// Chain is what a task needs of smt.Chain; nil stands for no transforms. A chain that can say which
+// class was at work when it panicked has a method Working() string too.
 type Chain interface {
 	// Apply returns the record changed in place, or nil for a dropped one. On an error the record
 	// is as it came in.
@@ -35,53 +36,109 @@ type Chain interface {
 }
 
 // Source turns source records into Kafka records: transforms, then header, key and value
-// converter.
+// converter. A panic in one of them is an error of that record.
 type Source struct {
 	Chain      Chain
 	Converters Converters
 	Policy     *Policy
 
-	scratch data.Record // what transforms work on; one, since a record is done before the next
+	stage   Stage        // under way, "" when all are done
+	now     *data.Record // what the transforms made of the record, nil if they dropped it
+	scratch data.Record  // what transforms work on; one, since a record is done before the next
+}
+
+// Unsent is a source record that did not get to Kafka, as far as it came.
+type Unsent struct {
+	// Polled is the record as the task gave it.
+	Polled *data.SourceRecord
+	// Now is the record behind the transforms, nil if it didn't get through them.
+	Now *data.Record
+	// Out is what the converters made of it: those before the stage that failed.
+	Out *kafka.Record
 }
 
 // Convert fills out from rec and reports whether the record goes on; false means that a
 // transform dropped it or that its failure is tolerated. rec is not changed.
 func (s *Source) Convert(ctx context.Context, rec *data.SourceRecord, out *kafka.Record) (bool, error) {
-	r := &rec.Record
-	if s.Chain != nil {
-		var (
-			skip bool
-			err  error
-		)
-		if r, skip, err = s.transform(ctx, rec); err != nil || skip || r == nil {
-			return false, err
-		}
-	}
-	if len(r.Headers) > 0 {
-		if skip, err := s.headers(ctx, rec, r, out); err != nil || skip {
-			return false, err
-		}
-	}
-	var err error
-	if out.Key, err = s.Converters.Key.Conv.FromConnect(r.Topic, r.KeySchema, r.Key); err != nil {
-		skip, err := s.Policy.Recover(ctx, At{KeyConverter, s.Converters.Key.Class, whereSource(rec), nil}, err, func() (err error) {
-			out.Key, err = s.Converters.Key.Conv.FromConnect(r.Topic, r.KeySchema, r.Key)
+	s.stage = Transformation
+	for err := s.run(rec, out); err != nil; {
+		failed := s.stage
+		skip, fatal := s.Policy.Recover(ctx, s.at(rec, out, err), err, func() error {
+			if err = s.run(rec, out); s.stage != failed {
+				return nil // of a later stage, if it is one: that is the next round's
+			}
 			return err
 		})
-		if err != nil || skip {
-			return false, err
+		if fatal != nil || skip {
+			return false, fatal
 		}
 	}
-	if out.Value, err = s.Converters.Value.Conv.FromConnect(r.Topic, r.ValueSchema, r.Value); err != nil {
-		skip, err := s.Policy.Recover(ctx, At{ValueConverter, s.Converters.Value.Class, whereSource(rec), nil}, err, func() (err error) {
-			out.Value, err = s.Converters.Value.Conv.FromConnect(r.Topic, r.ValueSchema, r.Value)
+	if s.now == nil {
+		return false, nil
+	}
+	return true, address(s.now, out)
+}
+
+// run does what is left to do, from the stage under way on.
+func (s *Source) run(rec *data.SourceRecord, out *kafka.Record) (err error) {
+	defer caught(&err)
+	if s.stage == Transformation {
+		s.now = &rec.Record
+		if s.Chain != nil {
+			s.now, s.scratch = nil, rec.Record
+			if s.now, err = s.Chain.Apply(&s.scratch); err != nil {
+				return err
+			}
+		}
+		s.stage = HeaderConverter
+	}
+	r := s.now
+	if r == nil {
+		s.stage = ""
+		return nil
+	}
+	if s.stage == HeaderConverter {
+		if len(r.Headers) > 0 {
+			if err := s.headers(r, out); err != nil {
+				return err
+			}
+		}
+		s.stage = KeyConverter
+	}
+	if s.stage == KeyConverter {
+		if out.Key, err = s.Converters.Key.Conv.FromConnect(r.Topic, r.KeySchema, r.Key); err != nil {
 			return err
-		})
-		if err != nil || skip {
-			return false, err
 		}
+		s.stage = ValueConverter
 	}
-	return true, address(r, out)
+	if s.stage == ValueConverter {
+		if out.Value, err = s.Converters.Value.Conv.FromConnect(r.Topic, r.ValueSchema, r.Value); err != nil {
+			return err
+		}
+		s.stage = ""
+	}
+	return nil
+}
+
+// at is the operation that failed.
+func (s *Source) at(rec *data.SourceRecord, out *kafka.Record, err error) At {
+	unsent := &Unsent{Polled: rec, Out: out}
+	if s.stage != Transformation {
+		unsent.Now = s.now
+	}
+	return At{s.stage, classAt(s.stage, &s.Converters, s.Chain, err), WhereSource(rec), nil, unsent}
+}
+
+func (s *Source) headers(r *data.Record, out *kafka.Record) error {
+	out.Headers = make([]kafka.RecordHeader, 0, len(r.Headers))
+	for _, h := range r.Headers {
+		v, err := s.Converters.Header.Conv.FromConnectHeader(r.Topic, h.Key, h.Schema, h.Value)
+		if err != nil {
+			return err
+		}
+		out.Headers = append(out.Headers, kafka.RecordHeader{Key: h.Key, Value: v})
+	}
+	return nil
 }
 
 // address sets where the record goes and its time.
@@ -109,39 +166,8 @@ func address(r *data.Record, out *kafka.Record) error {
 	return nil
 }
 
-func (s *Source) transform(ctx context.Context, rec *data.SourceRecord) (*data.Record, bool, error) {
-	s.scratch = rec.Record
-	r, err := s.Chain.Apply(&s.scratch)
-	if err == nil {
-		return r, false, nil
-	}
-	skip, err := s.Policy.Recover(ctx, At{Transformation, stepClass(err), whereSource(rec), nil}, err, func() (err error) {
-		s.scratch = rec.Record
-		r, err = s.Chain.Apply(&s.scratch)
-		return err
-	})
-	return r, skip, err
-}
-
-func (s *Source) headers(ctx context.Context, rec *data.SourceRecord, r *data.Record, out *kafka.Record) (bool, error) {
-	convert := func() error {
-		out.Headers = make([]kafka.RecordHeader, 0, len(r.Headers))
-		for _, h := range r.Headers {
-			v, err := s.Converters.Header.Conv.FromConnectHeader(r.Topic, h.Key, h.Schema, h.Value)
-			if err != nil {
-				return err
-			}
-			out.Headers = append(out.Headers, kafka.RecordHeader{Key: h.Key, Value: v})
-		}
-		return nil
-	}
-	if err := convert(); err != nil {
-		return s.Policy.Recover(ctx, At{HeaderConverter, s.Converters.Header.Class, whereSource(rec), nil}, err, convert)
-	}
-	return false, nil
-}
-
-func whereSource(rec *data.SourceRecord) func() string {
+// WhereSource says which source record it is, without its contents.
+func WhereSource(rec *data.SourceRecord) func() string {
 	return func() string {
 		var offset map[string]any
 		if rec.SourceOffset != nil {
@@ -151,10 +177,22 @@ func whereSource(rec *data.SourceRecord) func() string {
 	}
 }
 
-// stepClass is the class of the transform that failed.
-func stepClass(err error) string {
+// classAt is the class that failed at a stage.
+func classAt(stage Stage, c *Converters, chain Chain, err error) string {
+	switch stage {
+	case KeyConverter:
+		return c.Key.Class
+	case ValueConverter:
+		return c.Value.Class
+	case HeaderConverter:
+		return c.Header.Class
+	default:
+	}
 	if step, ok := errors.AsType[*smt.StepError](err); ok {
 		return step.Class
+	}
+	if w, ok := chain.(interface{ Working() string }); ok {
+		return w.Working()
 	}
 	return "org.apache.kafka.connect.runtime.TransformationChain"
 }
