@@ -44,6 +44,14 @@ func (r REST) Do(ctx context.Context, method, path string, body any) (int, []byt
 	return resp.StatusCode, answer, errors.Join(err, resp.Body.Close())
 }
 
+// StatusError is an answer that is no success.
+type StatusError struct {
+	Status int
+	Body   string
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("%d %s", e.Status, e.Body) }
+
 // Get reads a resource into v; every status but 200 is an error.
 func (r REST) Get(ctx context.Context, path string, v any) error {
 	status, body, err := r.Do(ctx, http.MethodGet, path, nil)
@@ -51,7 +59,7 @@ func (r REST) Get(ctx context.Context, path string, v any) error {
 		return err
 	}
 	if status != http.StatusOK {
-		return fmt.Errorf("GET %s: %d %s", path, status, body)
+		return fmt.Errorf("GET %s: %w", path, &StatusError{Status: status, Body: string(body)})
 	}
 	return json.Unmarshal(body, v)
 }
@@ -68,13 +76,15 @@ func (r REST) Must(tb testing.TB, method, path string, body any) {
 // Status is the answer of /connectors/NAME/status.
 type Status struct {
 	Connector struct {
-		State string `json:"state"`
-		Trace string `json:"trace"`
+		State  string `json:"state"`
+		Worker string `json:"worker_id"`
+		Trace  string `json:"trace"`
 	} `json:"connector"`
 	Tasks []struct {
-		ID    int    `json:"id"`
-		State string `json:"state"`
-		Trace string `json:"trace"`
+		ID     int    `json:"id"`
+		State  string `json:"state"`
+		Worker string `json:"worker_id"`
+		Trace  string `json:"trace"`
 	} `json:"tasks"`
 }
 

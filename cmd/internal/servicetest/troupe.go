@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,13 +37,15 @@ func BuildCommand(tb testing.TB, pkg string, flags ...string) string {
 	return bin
 }
 
-// Worker is a troupe process.
+// Worker is a worker as a process of its own: troupe, or in a Cluster also a JVM.
 type Worker struct {
 	REST
 	Log string // the file that has its output, of all its runs
 
 	dir  string
 	args []string
+	env  []string // beside that of the test
+	ends []int    // exit codes of an end in order, beside 0
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended and err is set
 	err  error
@@ -51,27 +55,31 @@ type Worker struct {
 // are property files. It does not start it. It is killed, if it still runs, with the test.
 func NewWorker(tb testing.TB, bin string, lines []string, connectors ...string) *Worker {
 	tb.Helper()
+	w := newWorker(tb, lines)
+	w.args = append([]string{bin, "standalone", w.properties()}, connectors...)
+	return w
+}
+
+// newWorker writes the properties of a worker that has no command yet.
+func newWorker(tb testing.TB, lines []string) *Worker {
+	tb.Helper()
 	dir := tb.TempDir()
 	addr := local(FreePorts(tb, 1))
-	props := filepath.Join(dir, "worker.properties")
-	text := strings.Join(append(lines, "listeners=http://"+addr), "\n") + "\n"
-	if err := os.WriteFile(props, []byte(text), 0o600); err != nil {
+	w := &Worker{REST: REST{URL: "http://" + addr}, Log: filepath.Join(dir, "worker.log"), dir: dir}
+	text := strings.Join(append(slices.Clip(lines), "listeners=http://"+addr), "\n") + "\n"
+	if err := os.WriteFile(w.properties(), []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
-	}
-	w := &Worker{
-		REST: REST{URL: "http://" + addr},
-		Log:  filepath.Join(dir, "troupe.log"),
-		dir:  dir,
-		args: append([]string{bin, "standalone", props}, connectors...),
 	}
 	tb.Cleanup(func() {
 		w.Kill(tb)
 		if tb.Failed() {
-			tb.Logf("the end of the worker's log:\n%s", tail(w.Log, 60))
+			tb.Logf("the end of the log of the worker at %s:\n%s", addr, tail(w.Log, 60))
 		}
 	})
 	return w
 }
+
+func (w *Worker) properties() string { return filepath.Join(w.dir, "worker.properties") }
 
 // Start starts the process and waits until the REST interface answers.
 func (w *Worker) Start(tb testing.TB) {
@@ -99,6 +107,7 @@ func (w *Worker) Launch(tb testing.TB) {
 	defer log.Close()
 	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), w.args[0], w.args[1:]...)
 	cmd.Dir = w.dir
+	cmd.Env = append(os.Environ(), w.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
@@ -127,19 +136,62 @@ func (w *Worker) Ended() error {
 	}
 }
 
+// Alive reports whether the process was started and runs.
+func (w *Worker) Alive() bool { return w.cmd != nil && w.Ended() == nil }
+
 // Kill ends the process at once, as kill -9 does, and waits for its end.
 func (w *Worker) Kill(tb testing.TB) {
 	tb.Helper()
 	w.end(tb, syscall.SIGKILL, 10*time.Second)
 }
 
-// Stop ends the process in order and fails the test unless its exit code is 0.
+// Stop ends the process in order and fails the test unless its exit code is 0, or for a JVM that
+// of the signal.
 func (w *Worker) Stop(tb testing.TB) {
 	tb.Helper()
 	w.end(tb, syscall.SIGTERM, 90*time.Second)
-	if w.err != nil {
+	if w.err != nil && !slices.Contains(w.ends, w.cmd.ProcessState.ExitCode()) {
 		tb.Errorf("the worker's end: %v\n%s", w.err, tail(w.Log, 20))
 	}
+}
+
+// Freeze stops the process where it is, as a long pause of the machine does, until Thaw.
+func (w *Worker) Freeze(tb testing.TB) { tb.Helper(); w.signal(tb, syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on.
+func (w *Worker) Thaw(tb testing.TB) { tb.Helper(); w.signal(tb, syscall.SIGCONT) }
+
+func (w *Worker) signal(tb testing.TB, s syscall.Signal) {
+	tb.Helper()
+	if err := w.cmd.Process.Signal(s); err != nil {
+		tb.Fatalf("signal %s to the worker at %s: %v", s, w.URL, err)
+	}
+}
+
+// RSS is the process's memory in bytes: what of it lies in RAM now, and the most that did.
+func (w *Worker) RSS(tb testing.TB) (now, peak int64) {
+	tb.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.PID()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		f := strings.Fields(line)
+		if len(f) < 3 || f[2] != "kB" {
+			continue
+		}
+		n, err := strconv.ParseInt(f[1], 10, 64)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		switch f[0] {
+		case "VmRSS:":
+			now = n << 10
+		case "VmHWM:":
+			peak = n << 10
+		}
+	}
+	return now, peak
 }
 
 // PID is the process's id while it runs.
