@@ -65,13 +65,6 @@ type Errors struct {
 	LogMessages   bool // errors.log.include.messages
 }
 
-// DeadLetters is the dead letter queue of a sink.
-type DeadLetters struct {
-	Topic             string // "" for none
-	ReplicationFactor int
-	ContextHeaders    bool
-}
-
 // SinkSettings are the keys that only sinks have.
 type SinkSettings struct {
 	Topics []string // without doubles; empty when TopicsRegex is used
@@ -107,6 +100,8 @@ type SourceSettings struct {
 	// first that matches a topic counts, the group default is the last. Empty: the broker's
 	// auto-creation applies.
 	TopicGroups []TopicGroup
+	// DeadLetters is beyond Kafka Connect: see SourceDeadLetterDef.
+	DeadLetters DeadLetters
 }
 
 // TopicGroup is one group of topic.creation.*.

@@ -18,6 +18,7 @@ const (
 	keyPredicates   = "predicates"
 	keyTopics       = "topics"
 	keyTopicsRegex  = "topics.regex"
+	keyTolerance    = "errors.tolerance"
 	keyDLQTopic     = "errors.deadletterqueue.topic.name"
 	keyTopicGroups  = "topic.creation.groups"
 	keyExactlyOnce  = "exactly.once.support"
@@ -102,7 +103,7 @@ func connectorKeys(c catalog) []config.Key {
 			groupErrors, 1, config.WidthMedium, "Retry Timeout for Errors"),
 		at(define("errors.retry.delay.max.ms", config.Long, "60000", config.Medium, "Longest wait between attempts, in milliseconds."),
 			groupErrors, 2, config.WidthMedium, "Maximum Delay Between Retries for Errors"),
-		at(define("errors.tolerance", config.String, "none", config.Medium,
+		at(define(keyTolerance, config.String, "none", config.Medium,
 			"none: an error fails the task. all: the record is skipped.",
 			config.ValidString("none", "all")), groupErrors, 3, config.WidthShort, "Error Tolerance"),
 		at(define("errors.log.enable", config.Boolean, "false", config.Medium, "Whether each error is logged."),
@@ -132,19 +133,12 @@ func sourceKeys() []config.Key {
 }
 
 func sinkKeys() []config.Key {
-	return []config.Key{
+	return append([]config.Key{
 		at(define(keyTopics, config.List, "", config.High, "Topics to read."), groupCommon, 4, config.WidthLong, "Topics"),
 		at(define(keyTopicsRegex, config.String, "", config.High,
 			"Regular expression, in Java's syntax, for the whole names of the topics to read. Either this or topics.",
 			validRegex{}), groupCommon, 4, config.WidthLong, "Topics regex"),
-		at(define(keyDLQTopic, config.String, "", config.Medium,
-			"Topic for records that can't be processed; empty for none."), groupErrors, 6, config.WidthMedium, "Dead Letter Queue Topic Name"),
-		at(define("errors.deadletterqueue.topic.replication.factor", config.Short, "3", config.Medium,
-			"Replicas of that topic when it is created."), groupErrors, 7, config.WidthMedium, "Dead Letter Queue Topic Replication Factor"),
-		at(define("errors.deadletterqueue.context.headers.enable", config.Boolean, "false", config.Medium,
-			"Whether records there get headers, beginning with __connect.errors., that say what went wrong."),
-			groupErrors, 8, config.WidthMedium, "Enable Error Context Headers"),
-	}
+	}, deadLetterKeys()...)
 }
 
 // optionalAtLeastZero takes null and numbers from zero on.

@@ -33,7 +33,7 @@ func parseConnector(w *Worker, kind plugin.Kind, props map[string]string) (Conne
 		ConsumerOverrides: withPrefix(props, "consumer.override."),
 		AdminOverrides:    withPrefix(props, "admin.override."),
 		Errors: Errors{
-			TolerateAll:   v.String("errors.tolerance") == "all",
+			TolerateAll:   v.String(keyTolerance) == "all",
 			RetryTimeout:  v.Millis("errors.retry.timeout"),
 			RetryDelayMax: v.Millis("errors.retry.delay.max.ms"),
 			Log:           v.Bool("errors.log.enable"),
@@ -144,13 +144,13 @@ func (c *Connector) sink(props map[string]string) error {
 	for _, p := range sinkProblems(props) {
 		return config.Invalid(p.key, props[p.key], p.text)
 	}
+	letters, err := sinkDeadLetters(v, props)
+	if err != nil {
+		return err
+	}
 	s := &SinkSettings{
-		GroupID: "connect-" + c.Name,
-		DeadLetters: DeadLetters{
-			Topic:             v.String(keyDLQTopic),
-			ReplicationFactor: v.Int("errors.deadletterqueue.topic.replication.factor"),
-			ContextHeaders:    v.Bool("errors.deadletterqueue.context.headers.enable"),
-		},
+		GroupID:     "connect-" + c.Name,
+		DeadLetters: letters,
 	}
 	if group := c.ConsumerOverrides["group.id"]; group != "" {
 		s.GroupID = group
@@ -184,6 +184,10 @@ func (c *Connector) source(w *Worker, def *config.Def, props map[string]string) 
 			return err
 		}
 		s.TopicGroups = groups
+	}
+	var err error
+	if s.DeadLetters, err = sourceDeadLetters(props); err != nil {
+		return err
 	}
 	c.Source = s
 	return nil

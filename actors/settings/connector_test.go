@@ -103,7 +103,7 @@ func TestParseConnectorSink(t *testing.T) {
 		"errors.log.include.messages", "true", "tasks.max", "3", "tasks.max.enforce", "false", "config.action.reload", "none",
 		"consumer.override.max.poll.records", "5", "producer.override.acks", "1", "admin.override.client.id", "x"))
 	if s := c.Sink; !slices.Equal(s.Topics, []string{"a", "b"}) || s.TopicsRegex != "" || s.GroupID != "connect-snk" ||
-		s.DeadLetters != (settings.DeadLetters{Topic: "dlq", ReplicationFactor: 1, ContextHeaders: true}) {
+		s.DeadLetters != (settings.DeadLetters{Topic: "dlq", ReplicationFactor: 1, ContextHeaders: true, PutFailures: 10}) {
 		t.Errorf("got %+v", s)
 	}
 	if c.Errors != (settings.Errors{TolerateAll: true, RetryTimeout: -time.Millisecond, RetryDelayMax: 250 * time.Millisecond, Log: true, LogMessages: true}) {

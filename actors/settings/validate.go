@@ -103,7 +103,7 @@ func (v *validation) run() (config.Infos, error) {
 	if err != nil {
 		return config.Infos{}, err
 	}
-	parts := slices.Concat([]config.Infos{connector}, clients, converters, []config.Infos{v.supervisor()})
+	parts := slices.Concat([]config.Infos{connector}, clients, converters, []config.Infos{v.supervisor(), v.deadLetters()})
 	return joined(class, parts), v.ctx.Err()
 }
 

@@ -90,7 +90,7 @@ func (v *validation) clients() ([]config.Infos, error) {
 }
 
 func (v *validation) hasDLQ() bool {
-	return v.kind == plugin.Sink && strings.TrimSpace(v.given[keyDLQTopic]) != ""
+	return strings.TrimSpace(v.given[keyDLQTopic]) != ""
 }
 
 // ownOffsets reports whether a source has clients of its own for offsets.
