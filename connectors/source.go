@@ -93,6 +93,31 @@ type SourceTaskContext interface {
 	// Logger is the task's log: its lines name connector and task, and its level can be set on its
 	// own.
 	Logger() *slog.Logger
+	// Transaction is how the task says where transactions end (KIP-618). It is nil unless the worker
+	// writes in transactions and the connector is configured with transaction.boundary=connector.
+	Transaction() TransactionContext
+}
+
+// TransactionContext is where a task asks that the transaction under way be ended. Requests are
+// about the batch that the Poll in progress returns, or the next one. A transaction that nobody asks
+// to end stays open over any number of batches; it must not take longer than the producer's
+// transaction.timeout.ms.
+//
+// Offsets are committed with the records. When a transaction is aborted no consumer that reads what is
+// committed sees its records, and yet their offsets are committed, so that the task doesn't read
+// them again.
+//
+// Asking for both commit and abort at the same place fails the task. Any goroutine may call it.
+type TransactionContext interface {
+	// Commit asks for a commit after the batch.
+	Commit()
+	// CommitAfter asks for a commit right after the i-th record of the batch, counted from 0, also
+	// if that one is filtered out. A record that the batch doesn't have fails the task.
+	CommitAfter(i int)
+	// Abort asks that the transaction be aborted after the batch.
+	Abort()
+	// AbortAfter asks that it be aborted right after the i-th record, as in CommitAfter.
+	AbortAfter(i int)
 }
 
 // SourceCommitter is a SourceTask that wants to know when offsets were committed, to tell its
@@ -112,7 +137,8 @@ type RecordMetadata struct {
 type RecordCommitter interface {
 	// CommitRecord is called when Kafka has acknowledged the record, or with a nil md when it was
 	// filtered out or skipped after an error. Calls come from the worker's producer, not from the goroutine
-	// that polls, but never two at a time. An error is logged.
+	// that polls, but never two at a time. An error is logged. When the worker writes in transactions
+	// the call comes after the commit, and md is nil too for a record of an aborted transaction.
 	CommitRecord(ctx context.Context, record *data.SourceRecord, md *RecordMetadata) error
 }
 

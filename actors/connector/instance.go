@@ -170,6 +170,9 @@ func (i *instance) start(c actor.Context) func(context.Context) (any, error) {
 		}
 		switch p := p.(type) { // an object whose start panics is stopped like one whose start fails
 		case connectors.Source:
+			if err := i.openOffsets(props); err != nil {
+				return nil, err
+			}
 			obj := p.Connector()
 			s.taskClass = p.TaskClass
 			s.obj, err = obj, act.Catch(func() error { return obj.Start(i.soft, cc, props) })
@@ -182,6 +185,27 @@ func (i *instance) start(c actor.Context) func(context.Context) (any, error) {
 		}
 		return s, err
 	}
+}
+
+// storeCloseTime is what the connector's own offset store may take to close.
+const storeCloseTime = 5 * time.Second
+
+// openOffsets has the reader read from the connector's own store, if it has one; that is closed
+// with the instance.
+func (i *instance) openOffsets(props map[string]string) error {
+	store, err := task.OpenOffsets(i.soft, i.env, i.name, props)
+	if err != nil {
+		return errs.Connect.Wrap(err, "offsets of connector %q", i.name)
+	}
+	i.reader.Use(store)
+	context.AfterFunc(i.hard, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(i.hard), storeCloseTime)
+		defer cancel()
+		if err := store.Close(ctx); err != nil {
+			i.log.Warn("offset store of the connector did not close cleanly", "err", err)
+		}
+	})
+	return nil
 }
 
 // taskConfigs asks the object how to divide the work, and makes of it what is to be stored.

@@ -17,7 +17,7 @@ type Reader struct {
 	connector string
 	log       *slog.Logger
 
-	mu     sync.Mutex
+	mu     sync.Mutex // over store too
 	closed bool
 	next   int
 	reads  map[int]context.CancelCauseFunc // under way
@@ -27,6 +27,13 @@ type Reader struct {
 // offsets.
 func NewReader(store storage.OffsetStore, connector string, log *slog.Logger) *Reader {
 	return &Reader{store: store, connector: connector, log: log, reads: map[int]context.CancelCauseFunc{}}
+}
+
+// Use has the reader read from another store from now on.
+func (r *Reader) Use(store storage.OffsetStore) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.store = store
 }
 
 var errReaderClosed = errs.Connect.New("Offset reader is closed. This is likely because the task has already been " +
@@ -53,12 +60,12 @@ func (r *Reader) Offsets(ctx context.Context, partitions []map[string]any) ([]ma
 		}
 		keys[i] = key
 	}
-	ctx, done, err := r.begin(ctx)
+	ctx, store, done, err := r.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	values, err := r.store.Get(ctx, keys)
+	values, err := store.Get(ctx, keys)
 	if err != nil {
 		if errors.Is(context.Cause(ctx), errReaderClosed) {
 			return nil, errReaderClosed
@@ -88,17 +95,17 @@ func (r *Reader) Close() {
 }
 
 // begin opens a read that Close can end; done must be called at its end.
-func (r *Reader) begin(parent context.Context) (ctx context.Context, done func(), err error) {
+func (r *Reader) begin(parent context.Context) (ctx context.Context, store storage.OffsetStore, done func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, nil, errReaderClosed
+		return nil, nil, nil, errReaderClosed
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	n := r.next
 	r.next++
 	r.reads[n] = cancel
-	return ctx, func() {
+	return ctx, r.store, func() {
 		r.mu.Lock()
 		delete(r.reads, n)
 		r.mu.Unlock()

@@ -128,6 +128,19 @@ func (t *Tracker) Submit(e *Entry, partition map[string]any, offset data.Offset)
 	e.state.Store(pending)
 }
 
+// Set takes the offset of a record that is committed together with all records around it or not at
+// all, as in a transaction: it can be committed at once. offset is as in Submit.
+func (t *Tracker) Set(partition map[string]any, offset data.Offset) {
+	q, p := t.last, mapPointer(partition)
+	if p != t.lastPtr || q == nil {
+		q = t.find(p, partition)
+		t.last, t.lastPtr = q, p
+	}
+	if offset != nil {
+		q.offset, q.dirty, q.used = offset, true, true
+	}
+}
+
 // Ack says that Kafka has the record, or that it is given up after a tolerated error. Only the
 // first call counts. It may be called from any goroutine.
 func (e *Entry) Ack() {

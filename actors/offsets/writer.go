@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/troupe-connect/troupe/cluster/storage"
+	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -45,6 +46,22 @@ func (w *Writer) Put(partition, offset map[string]any) {
 		return
 	}
 	w.fresh[string(key)] = value
+}
+
+// Encode are offsets as they are stored, for one who writes them without a Writer. One that can't be
+// stored is an error.
+func Encode(connector string, offsets []connectors.SourceOffset) ([]storage.Pair, error) {
+	pairs := make([]storage.Pair, len(offsets))
+	for i, o := range offsets {
+		var err error
+		if pairs[i].Key, err = storage.EncodeOffsetKey(connector, o.Partition); err == nil {
+			pairs[i].Value, err = storage.EncodeOffset(o.Offset)
+		}
+		if err != nil {
+			return nil, errs.Data.Wrap(err, "offsets of connector %q can't be stored", connector)
+		}
+	}
+	return pairs, nil
 }
 
 // Flush is one flush under way. Exactly one of Do, Done and Cancel ends it.

@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/offsets"
@@ -103,24 +104,69 @@ func (r *runner) openSource(src connectors.Source, conf *settings.Connector, pro
 	conv pipeline.Converters, chain pipeline.Chain, policy *pipeline.Policy,
 ) (flow, error) {
 	id := r.spec.ID
-	producer, err := kafka.NewProducer(kafka.ConnectorProducerProps(r.env.Worker.Props, props, id.Connector, id.Task), r.log, r.env.KafkaOptions...)
+	producer, err := r.sourceProducer(props)
 	if err != nil {
 		return nil, err
 	}
 	r.lease.OnShut(producer.Abort)
-	reader := offsets.NewReader(r.env.Offsets, id.Connector, r.log)
-	r.lease.OnShut(reader.Close)
 	s := &source{
-		runner: r, task: src.Task(), props: taskProps, producer: producer, reader: reader,
+		runner: r, task: src.Task(), props: taskProps, producer: producer,
 		pipe:    pipeline.Source{Chain: chain, Converters: conv, Policy: policy},
-		tracker: offsets.NewTracker(), writer: offsets.NewWriter(r.env.Offsets, id.Connector),
-		ctx:   context.WithoutCancel(r.hard),
-		merge: make(chan struct{}, 1), merged: make(chan struct{}, 1),
+		tracker: offsets.NewTracker(),
+		ctx:     context.WithoutCancel(r.hard),
+		merge:   make(chan struct{}, 1), merged: make(chan struct{}, 1),
 	}
-	s.topics = newTopicCreation(r.env, conf, props, id, r.log)
 	s.committer, _ = s.task.(connectors.SourceCommitter)
 	s.recordCommitter, _ = s.task.(connectors.RecordCommitter)
+	if r.env.ExactlyOnce != nil {
+		if err := r.claim(producer); err != nil {
+			return nil, err
+		}
+	}
+	store, err := r.openStore(props)
+	if err != nil {
+		return nil, err
+	}
+	s.reader = offsets.NewReader(store, id.Connector, r.log)
+	r.lease.OnShut(s.reader.Close)
+	s.topics = newTopicCreation(r.env, conf, props, id, r.log)
+	if r.env.ExactlyOnce != nil {
+		return newTransactional(s, store, conf.Source)
+	}
+	s.writer = offsets.NewWriter(store, id.Connector)
 	return s, nil
+}
+
+// sourceProducer makes the producer of a source task; it doesn't connect yet.
+func (r *runner) sourceProducer(props map[string]string) (*kafka.Producer, error) {
+	id, w, x := r.spec.ID, r.env.Worker, r.env.ExactlyOnce
+	if x == nil {
+		return kafka.NewProducer(kafka.ConnectorProducerProps(w.Props, props, id.Connector, id.Task), r.log, r.env.KafkaOptions...)
+	}
+	settings, replaced := kafka.TransactionalProducerProps(w.Props, props, id.Connector, id.Task, x.transactionalID(id))
+	for _, key := range replaced {
+		r.log.Warn("a producer setting is not used, exactly-once support needs its own", "setting", key, "used", settings[key])
+	}
+	return kafka.NewProducer(settings, r.log, r.env.KafkaOptions...)
+}
+
+// openStore opens the store of the task's offsets; it is closed when the runner has ended, or is
+// given up.
+func (r *runner) openStore(props map[string]string) (storage.OffsetStore, error) {
+	store, err := openOffsets(r.soft, r.env, r.spec.ID.Connector, r.spec.ID.Task, props)
+	if err != nil {
+		return nil, err
+	}
+	if _, own := store.(*ownStore); own {
+		shut := sync.OnceValue(func() error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.hard), storeCloseTime)
+			defer cancel()
+			return store.Close(ctx)
+		})
+		r.closers = append(r.closers, shut)
+		context.AfterFunc(r.hard, func() { _ = shut() }) // a zombie doesn't come to its closers
+	}
+	return store, nil
 }
 
 func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, taskProps map[string]string,

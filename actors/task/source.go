@@ -33,7 +33,8 @@ type source struct {
 	writer          *offsets.Writer
 	reader          *offsets.Reader
 	topics          *topicCreation
-	ctx             context.Context // never ends: what a record in flight carries
+	transaction     connectors.TransactionContext // nil but with transaction.boundary=connector
+	ctx             context.Context               // never ends: what a record in flight carries
 
 	merge, merged chan struct{} // flush asks for the committable offsets; run has handed them on
 
@@ -227,7 +228,7 @@ func (s *source) send(records []data.SourceRecord) error {
 			f.src = &kept[i]
 		}
 		s.tracker.Submit(&f.entry, rec.SourcePartition, rec.SourceOffset)
-		if err := s.produce(f); err != nil {
+		if err := s.produce(&f.rec, delivered); err != nil {
 			s.tracker.Drop(&f.entry)
 			return err
 		}
@@ -236,18 +237,18 @@ func (s *source) send(records []data.SourceRecord) error {
 }
 
 // produce hands one record over. What may pass is tried again until the incarnation is given up.
-func (s *source) produce(f *flight) error {
+func (s *source) produce(rec *kafka.Record, promise func(*kafka.Record, error)) error {
 	for n := 0; ; n++ {
-		err := s.producer.Produce(s.hard, &f.rec, delivered)
+		err := s.producer.Produce(s.hard, rec, promise)
 		switch {
 		case err == nil:
 			return nil
 		case s.hard.Err() != nil:
 			return context.Cause(s.hard)
 		case kafka.Classify(err) != kafka.Retriable:
-			return errs.Connect.Wrap(err, "Unrecoverable exception trying to send to topic %q", f.rec.Topic)
+			return errs.Connect.Wrap(err, "Unrecoverable exception trying to send to topic %q", rec.Topic)
 		}
-		s.log.Warn("record not taken by the producer, trying again", "topic", f.rec.Topic, "err", err)
+		s.log.Warn("record not taken by the producer, trying again", "topic", rec.Topic, "err", err)
 		if !sleep(s.hard, backoff(n, 10*time.Second)) {
 			return context.Cause(s.hard)
 		}
@@ -391,3 +392,5 @@ func (c *sourceContext) Offsets() connectors.OffsetReader { return c.s.reader }
 func (c *sourceContext) Logger() *slog.Logger { return c.s.log }
 
 func (c *sourceContext) Config() map[string]string { return c.s.props }
+
+func (c *sourceContext) Transaction() connectors.TransactionContext { return c.s.transaction }

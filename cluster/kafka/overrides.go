@@ -24,9 +24,21 @@ func (c Client) overridePrefix() string { return string(c) + ".override." }
 
 // ConnectorProducerProps are the effective settings of a source task's producer: Connect's defaults,
 // then the worker's producer.*, then the connector's producer.override.*. Both maps are raw but with
-// references resolved. Other than the JVM's, it's idempotent unless one of them turns that off.
+// references resolved. Other than the JVM's, it's idempotent unless one of them turns that off. A
+// negative task is the connector itself, when its offsets are changed.
 func ConnectorProducerProps(worker, connector map[string]string, name string, task int) Props {
+	if task < 0 {
+		return producerProps(worker, connector, "connector-offset-producer-"+name)
+	}
 	return producerProps(worker, connector, fmt.Sprintf("connector-producer-%s-%d", name, task))
+}
+
+// owner is whose client it is, in its id; a negative task is the connector itself.
+func owner(name string, task int) string {
+	if task < 0 {
+		return name
+	}
+	return fmt.Sprintf("%s-%d", name, task)
 }
 
 // ConnectorDLQProducerProps are those of a sink task's producer for dead letters.
@@ -44,21 +56,23 @@ func producerProps(worker, connector map[string]string, clientID string) Props {
 	}, worker, connector, ProducerClient)
 }
 
-// ConnectorConsumerProps are those of a sink task's consumer; group.id is among them.
+// ConnectorConsumerProps are those of a sink task's consumer; group.id is among them. The consumer of
+// a source's own offsets topic has them too; a negative task is the connector itself.
 func ConnectorConsumerProps(worker, connector map[string]string, name string, task int) Props {
 	return layered(Props{
 		"bootstrap.servers":  bootstrap(worker),
 		"group.id":           "connect-" + name,
-		"client.id":          fmt.Sprintf("connector-consumer-%s-%d", name, task),
+		"client.id":          "connector-consumer-" + owner(name, task),
 		"enable.auto.commit": "false",
 		"auto.offset.reset":  "earliest",
 	}, worker, connector, ConsumerClient)
 }
 
 // ConnectorAdminProps are those of a task's admin client, which makes a source's topics. Other than
-// clients for records it inherits the worker's settings without prefix, a client.id among them.
+// clients for records it inherits the worker's settings without prefix, a client.id among them. A
+// negative task is the connector itself.
 func ConnectorAdminProps(worker, connector map[string]string, name string, task int) Props {
-	return adminProps(worker, connector, fmt.Sprintf("connector-adminclient-%s-%d", name, task))
+	return adminProps(worker, connector, "connector-adminclient-"+owner(name, task))
 }
 
 // ConnectorDLQAdminProps are those of the client that makes a sink task's topic for dead letters.

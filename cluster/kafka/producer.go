@@ -28,6 +28,7 @@ type Producer struct {
 	// reached is set once a broker answered; before, the first Produce waits for one.
 	reached atomic.Bool
 	fatal   atomic.Pointer[Error] // a login that failed
+	lost    atomic.Pointer[error] // the first record of the transaction that Kafka doesn't have
 
 	space   chan struct{}
 	waiting atomic.Int32 // goroutines that wait for space
@@ -138,7 +139,10 @@ func (p *Producer) wake() {
 // OnProduceRecordUnbuffered is called by franz-go for each record before its promise, one at a time.
 // Space is returned in lots unless somebody waits for it, so that the two goroutines don't pass a cache
 // line to and fro with each record.
-func (p *Producer) OnProduceRecordUnbuffered(r *Record, _ error) {
+func (p *Producer) OnProduceRecordUnbuffered(r *Record, err error) {
+	if err != nil {
+		p.lost.CompareAndSwap(nil, &err)
+	}
 	p.freed += sizeOf(r)
 	if p.freed >= p.lot() || p.waiting.Load() > 0 {
 		lot := p.freed
@@ -268,33 +272,4 @@ func (p *Producer) Abort() {
 // Buffered is how many records and bytes of keys, values and headers wait for an answer.
 func (p *Producer) Buffered() (records, bytes int64) {
 	return p.client.BufferedProduceRecords(), p.client.BufferedProduceBytes()
-}
-
-// InitTransactions registers the transactional.id: producers before this one with the same are
-// fenced and what they left open is aborted.
-func (p *Producer) InitTransactions(ctx context.Context) error {
-	_, _, err := p.client.ProducerID(ctx)
-	return failed(err, "begin to use the transactional id")
-}
-
-// BeginTransaction starts a transaction; records can be produced only in one.
-func (p *Producer) BeginTransaction() error {
-	return failed(p.client.BeginTransaction(), "begin a transaction")
-}
-
-// CommitTransaction waits for all records of the transaction and commits it. After an error that is
-// Fenced the producer is of no more use; after others the transaction can be aborted.
-func (p *Producer) CommitTransaction(ctx context.Context) error {
-	if err := p.client.Flush(ctx); err != nil {
-		return failed(err, "flush the transaction")
-	}
-	return failed(p.client.EndTransaction(ctx, kgo.TryCommit), "commit the transaction")
-}
-
-// AbortTransaction drops what is buffered and aborts the transaction.
-func (p *Producer) AbortTransaction(ctx context.Context) error {
-	if err := p.client.AbortBufferedRecords(ctx); err != nil {
-		return failed(err, "drop the records of the transaction")
-	}
-	return failed(p.client.EndTransaction(ctx, kgo.TryAbort), "abort the transaction")
 }

@@ -21,7 +21,9 @@ type producerSettings struct {
 	maxRequest   int32
 	maxBlock     time.Duration // 0: no limit
 	linger       time.Duration
-	opts         []kgo.Opt
+	// transactionalID is "" for a producer without transactions.
+	transactionalID string
+	opts            []kgo.Opt
 }
 
 func readProducer(r *reader, s *settings) producerSettings {
@@ -104,6 +106,7 @@ func (p *producerSettings) readIdempotence(r *reader) {
 func (p *producerSettings) readTransactions(r *reader) {
 	timeout := r.int("transaction.timeout.ms", 60000, 0)
 	if id := r.str("transactional.id", ""); id != "" {
+		p.transactionalID = id
 		p.opts = append(p.opts, kgo.TransactionalID(id),
 			kgo.TransactionTimeout(time.Duration(timeout)*time.Millisecond))
 	}

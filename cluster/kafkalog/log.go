@@ -19,6 +19,9 @@ type Config struct {
 	Topic    Topic
 	Props    kafka.Props
 	ClientID string // client.id of producer and consumer
+	// Consumer and Producer, if not nil, are the settings of these clients in place of what Props and
+	// ClientID say: for a topic that isn't the worker's.
+	Consumer, Producer kafka.Props
 	// ReadCommitted hides records of transactions that are open or were aborted.
 	ReadCommitted bool
 	// ReadOnly is a Log without producer.
@@ -89,8 +92,11 @@ func (l *Log) Start(ctx context.Context) error {
 
 // connect makes the clients.
 func (l *Log) connect() error {
-	props := maps.Clone(l.cfg.Props)
-	props["client.id"] = l.cfg.ClientID
+	props := maps.Clone(l.cfg.Consumer)
+	if props == nil {
+		props = maps.Clone(l.cfg.Props)
+		props["client.id"] = l.cfg.ClientID
+	}
 	props["isolation.level"] = "read_uncommitted"
 	if l.cfg.ReadCommitted {
 		props["isolation.level"] = "read_committed"
@@ -99,9 +105,18 @@ func (l *Log) connect() error {
 	if l.reader, err = kafka.NewLogReader(props, l.cfg.Topic.Name, l.parts, l.log, l.opts...); err != nil || l.cfg.ReadOnly {
 		return err
 	}
+	if props = l.cfg.Producer; props == nil {
+		props = l.producerProps()
+	}
+	l.producer, err = kafka.NewProducer(props, l.log, l.opts...)
+	return err
+}
+
+// producerProps are those of a worker's own topic.
+func (l *Log) producerProps() kafka.Props {
 	// As Connect has it: idempotence needs a permission that old set-ups don't give; one request at a
 	// time keeps the order.
-	props = ProducerProps(l.cfg.Props)
+	props := ProducerProps(l.cfg.Props)
 	props["client.id"] = l.cfg.ClientID
 	props["acks"] = "all"
 	props["max.in.flight.requests.per.connection"] = "1"
@@ -111,8 +126,7 @@ func (l *Log) connect() error {
 	if l.cfg.NoRetries {
 		props["retries"] = "0"
 	}
-	l.producer, err = kafka.NewProducer(props, l.log, l.opts...)
-	return err
+	return props
 }
 
 // ProducerProps are the settings of a worker without prefix that mean something to a producer.

@@ -33,6 +33,20 @@ type OffsetStore interface {
 	Close(ctx context.Context) error
 }
 
+// OffsetJournal is an OffsetStore in a topic, whose pairs can be written by a producer of the
+// caller's: in one transaction with the records that they belong to (KIP-618).
+type OffsetJournal interface {
+	OffsetStore
+	// Topic is the topic to produce to.
+	Topic() string
+	// Begin does what has to be done before pairs are produced, and returns them as they are to
+	// be: key and value of one record each. An error means that they may not be produced.
+	Begin(ctx context.Context, pairs []Pair) ([]Pair, error)
+	// Committed is to be called with the pairs from Begin after their transaction was committed. It
+	// does not block.
+	Committed(pairs []Pair)
+}
+
 // EncodeOffsetKey is the key under which the JVM keeps the offset of a source partition:
 // ["connector",{partition}], where a nil partition is null. Members are in the order of a Java
 // HashMap. An error of kind errs.Data names the entry that can't be stored.

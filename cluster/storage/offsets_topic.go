@@ -22,12 +22,42 @@ type TopicOffsetStore struct {
 	closed bool
 }
 
-var _ OffsetStore = (*TopicOffsetStore)(nil)
+var _ OffsetJournal = (*TopicOffsetStore)(nil)
 
 // NewTopicOffsetStore makes a store. admin stays the caller's.
 func NewTopicOffsetStore(cfg TopicConfig, admin *kafka.Admin, log *slog.Logger, opts ...kafka.Option) *TopicOffsetStore {
 	s := &TopicOffsetStore{topic: cfg.Topic, slog: log, table: NewOffsetTable()}
 	s.log = kafkalog.New(cfg.log("offset.storage.topic", "source connector offsets", "offsets"), admin, s.apply, log, opts...)
+	return s
+}
+
+// OwnTopicConfig is what the offset store of one connector is made with (offsets.storage.topic).
+type OwnTopicConfig struct {
+	// Topic is its name; the rest is for making it, as in TopicConfig.
+	Topic             string
+	Partitions        int
+	ReplicationFactor int
+	Settings          map[string]string
+	// Consumer and Producer are the settings of the clients. isolation.level is read_committed if
+	// Consumer doesn't say, or with ReadCommitted whatever it says.
+	Consumer, Producer kafka.Props
+	ReadCommitted      bool
+	// ReadOnly is a store whose pairs are written by others: Set is an error.
+	ReadOnly bool
+}
+
+// NewOwnOffsetStore makes a store in a topic of one connector. admin stays the caller's.
+func NewOwnOffsetStore(cfg OwnTopicConfig, admin *kafka.Admin, log *slog.Logger, opts ...kafka.Option) *TopicOffsetStore {
+	s := &TopicOffsetStore{topic: cfg.Topic, slog: log, table: NewOffsetTable()}
+	level, given := cfg.Consumer["isolation.level"]
+	s.log = kafkalog.New(kafkalog.Config{
+		Topic: kafkalog.Topic{
+			Name: cfg.Topic, Partitions: cfg.Partitions, ReplicationFactor: cfg.ReplicationFactor, Configs: cfg.Settings,
+			Setting: "offsets.storage.topic", Purpose: "source connector offsets",
+		},
+		Consumer: cfg.Consumer, Producer: cfg.Producer, ReadOnly: cfg.ReadOnly,
+		ReadCommitted: cfg.ReadCommitted || !given || level == "read_committed",
+	}, admin, s.apply, log, opts...)
 	return s
 }
 
@@ -77,13 +107,36 @@ func (s *TopicOffsetStore) Set(ctx context.Context, pairs []Pair) error {
 		return err
 	}
 	records := make([]kafkalog.Pair, len(pairs))
-	s.mu.Lock()
-	for i, p := range pairs {
-		records[i] = kafkalog.Pair{Key: s.table.KeyFor(p.Key), Value: p.Value}
+	for i, p := range s.known(pairs) {
+		records[i] = kafkalog.Pair(p)
 	}
-	s.mu.Unlock()
 	return s.log.SendAll(ctx, records...)
 }
+
+// known are the pairs under the keys by which the topic knows their partitions.
+func (s *TopicOffsetStore) known(pairs []Pair) []Pair {
+	out := make([]Pair, len(pairs))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, p := range pairs {
+		out[i] = Pair{Key: s.table.KeyFor(p.Key), Value: p.Value}
+	}
+	return out
+}
+
+// Topic implements OffsetJournal.
+func (s *TopicOffsetStore) Topic() string { return s.topic }
+
+// Begin implements OffsetJournal: nothing needs to be done before the transaction.
+func (s *TopicOffsetStore) Begin(_ context.Context, pairs []Pair) ([]Pair, error) {
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	return s.known(pairs), nil
+}
+
+// Committed implements OffsetJournal: nothing needs to be done after the transaction.
+func (s *TopicOffsetStore) Committed([]Pair) {}
 
 // Connector implements OffsetStore. It reads what any worker wrote before.
 func (s *TopicOffsetStore) Connector(ctx context.Context, name string) ([]Pair, error) {

@@ -156,13 +156,14 @@ func (c *ConnectorContext) Errors() []error {
 
 // SourceTaskContext is a connectors.SourceTaskContext, safe for concurrent use.
 type SourceTaskContext struct {
-	offsets connectors.OffsetReader
-	config  map[string]string
+	offsets     connectors.OffsetReader
+	config      map[string]string
+	transaction connectors.TransactionContext
 }
 
 // NewSourceTaskContext makes a context with the offsets and configuration given.
 func NewSourceTaskContext(offsets connectors.OffsetReader, config map[string]string) *SourceTaskContext {
-	return &SourceTaskContext{offsets, maps.Clone(config)}
+	return &SourceTaskContext{offsets: offsets, config: maps.Clone(config)}
 }
 
 // Logger says nothing: tests look at what a plugin does.
@@ -173,6 +174,13 @@ func (c *SourceTaskContext) Offsets() connectors.OffsetReader { return c.offsets
 
 // Config implements connectors.SourceTaskContext.
 func (c *SourceTaskContext) Config() map[string]string { return maps.Clone(c.config) }
+
+// Transaction implements connectors.SourceTaskContext: what SetTransaction was given, else nil.
+func (c *SourceTaskContext) Transaction() connectors.TransactionContext { return c.transaction }
+
+// SetTransaction gives the context a transaction, as with transaction.boundary=connector. Call it
+// before the task starts.
+func (c *SourceTaskContext) SetTransaction(t connectors.TransactionContext) { c.transaction = t }
 
 // Reported is a record that a sink task gave to its reporter.
 type Reported struct {

@@ -1,0 +1,60 @@
+package kafka
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// InitTransactions registers the transactional.id: producers before this one with the same are
+// fenced and what they left open is aborted. It waits until that is done, or ctx ends. A failure that
+// may pass (see Classify) can be tried again.
+func (p *Producer) InitTransactions(ctx context.Context) error {
+	if err := p.reach(ctx); err != nil {
+		return failed(err, "begin to use transactional id %s", p.cfg.transactionalID)
+	}
+	_, _, err := p.client.ProducerID(ctx)
+	return failed(err, "begin to use transactional id %s", p.cfg.transactionalID)
+}
+
+// BeginTransaction starts a transaction; records can be produced only in one.
+func (p *Producer) BeginTransaction() error {
+	p.lost.Store(nil)
+	return failed(p.client.BeginTransaction(), "begin a transaction")
+}
+
+// CommitTransaction waits for all records of the transaction and commits it. When one of them could
+// not be written nothing is committed, and the error is that record's. After an error that is Fenced
+// the producer is of no more use; after others the transaction can be aborted. When the answer of the
+// broker did not arrive the transaction may have been committed.
+func (p *Producer) CommitTransaction(ctx context.Context) error {
+	if err := p.client.Flush(ctx); err != nil {
+		return failed(err, "flush the transaction")
+	}
+	if lost := p.lost.Load(); lost != nil {
+		return failed(*lost, "write a record of the transaction")
+	}
+	return failed(p.client.EndTransaction(ctx, kgo.TryCommit), "commit the transaction")
+}
+
+// AbortTransaction drops what is buffered and aborts the transaction.
+func (p *Producer) AbortTransaction(ctx context.Context) error {
+	if err := p.client.AbortBufferedRecords(ctx); err != nil {
+		return failed(err, "drop the records of the transaction")
+	}
+	return failed(p.client.EndTransaction(ctx, kgo.TryAbort), "abort the transaction")
+}
+
+// TransactionalProducerProps are the settings of a source task's producer when the worker writes in
+// transactions (KIP-618): those of ConnectorProducerProps with the transactional id given. replaced
+// are the keys, as the producer knows them, of user settings that had to give way.
+func TransactionalProducerProps(worker, connector map[string]string, name string, task int, id string) (props Props, replaced []string) {
+	props = ConnectorProducerProps(worker, connector, name, task)
+	for _, forced := range [][2]string{{"enable.idempotence", "true"}, {"transactional.id", id}} {
+		if given, ok := props[forced[0]]; ok && given != forced[1] {
+			replaced = append(replaced, forced[0])
+		}
+		props[forced[0]] = forced[1]
+	}
+	return props, replaced
+}
