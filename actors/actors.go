@@ -9,7 +9,11 @@
 // and package task for a record's way.
 package actors
 
-import "github.com/troupe-connect/troupe/actors/worker"
+import (
+	"context"
+
+	"github.com/troupe-connect/troupe/actors/worker"
+)
 
 // Config is what a worker is made of.
 type Config = worker.Config
@@ -19,3 +23,17 @@ type Worker = worker.Worker
 
 // Start starts a worker; Stop ends it.
 func Start(cfg Config) (*Worker, error) { return worker.Start(cfg) }
+
+// DistributedConfig is what a worker of a cluster is made of.
+type DistributedConfig = worker.DistributedConfig
+
+// Peers is the client to other workers.
+type Peers = worker.Peers
+
+// Distributed is a running worker of a cluster. It is an httpapi.Herder and an httpapi.Internal.
+type Distributed = worker.Distributed
+
+// StartDistributed starts a worker of a cluster; Stop ends it.
+func StartDistributed(ctx context.Context, cfg DistributedConfig) (*Distributed, error) {
+	return worker.StartDistributed(ctx, cfg)
+}

@@ -132,7 +132,8 @@ func (s *Supervisor) startConnector(m StartConnector) {
 		return
 	}
 	sl := s.slot(ConnectorTask)
-	sl.wanted, sl.props, sl.connector = true, m.Props, m.Props
+	sl.wanted, sl.forget = true, false
+	sl.props, sl.connector = m.Props, m.Props
 	sl.version = s.version(m.Props)
 	sup := s.policies(m.Props)
 	sl.policy = task.Policy(sup.Connector)

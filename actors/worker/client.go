@@ -23,10 +23,29 @@ import (
 // herder.
 type Client struct {
 	env       *task.Env
-	stores    *stores
+	configs   configView
+	statuses  statusView
 	herder    *herderRef
 	clusterID string
 	policy    kafka.OverridePolicy
+}
+
+// configView is what requests read of the configurations.
+type configView interface {
+	Connectors() []string
+	Config(name string) (map[string]string, bool)
+	Target(name string) state.TargetState
+	// Tasks are the stored configurations of a connector's tasks, in order.
+	Tasks(name string) []map[string]string
+}
+
+// statusView is what requests read of the statuses.
+type statusView interface {
+	Connector(name string) (state.Status, bool)
+	Task(id state.TaskID) (state.Status, bool)
+	Tasks(connector string) []state.TaskStatus
+	Topics(connector string) []string
+	ResetTopics(connector string)
 }
 
 func ask[T any](ctx context.Context, c *Client, stage string, message func(act.Reply[T]) any) (T, error) {
@@ -69,17 +88,17 @@ func (c *Client) Ready(ctx context.Context) error {
 
 // Connectors are the names of all connectors.
 func (c *Client) Connectors(context.Context) ([]string, error) {
-	return c.stores.configs.Connectors(), nil
+	return c.configs.Connectors(), nil
 }
 
 // Connector is a connector's configuration, raw, and tasks.
 func (c *Client) Connector(_ context.Context, name string) (state.ConnectorInfo, error) {
-	props, ok := c.stores.configs.Config(name)
+	props, ok := c.configs.Config(name)
 	if !ok {
 		return state.ConnectorInfo{}, notFound(name)
 	}
 	info := state.ConnectorInfo{Name: name, Config: props, Type: c.kind(props), Tasks: []state.TaskID{}}
-	for n := range c.stores.configs.Tasks(name) {
+	for n := range c.configs.Tasks(name) {
 		info.Tasks = append(info.Tasks, state.TaskID{Connector: name, Task: n})
 	}
 	return info, nil
@@ -96,17 +115,17 @@ func (c *Client) kind(props map[string]string) plugin.Kind {
 
 // Status is what a connector and its tasks said last of themselves.
 func (c *Client) Status(_ context.Context, name string) (state.ConnectorStatus, error) {
-	st, ok := c.stores.statuses.Connector(name)
+	st, ok := c.statuses.Connector(name)
 	if !ok {
 		return state.ConnectorStatus{}, errs.NotFound.New("No status found for connector %s", name)
 	}
-	props, _ := c.stores.configs.Config(name)
-	return state.ConnectorStatus{Name: name, Connector: st, Tasks: c.stores.statuses.Tasks(name), Type: c.kind(props)}, nil
+	props, _ := c.configs.Config(name)
+	return state.ConnectorStatus{Name: name, Connector: st, Tasks: c.statuses.Tasks(name), Type: c.kind(props)}, nil
 }
 
 // TaskStatus is what a task said last of itself.
 func (c *Client) TaskStatus(_ context.Context, id state.TaskID) (state.TaskStatus, error) {
-	st, ok := c.stores.statuses.Task(id)
+	st, ok := c.statuses.Task(id)
 	if !ok {
 		return state.TaskStatus{}, errs.NotFound.New("No status found for task %s", id)
 	}
@@ -115,11 +134,11 @@ func (c *Client) TaskStatus(_ context.Context, id state.TaskID) (state.TaskStatu
 
 // TaskConfigs are the stored task configurations.
 func (c *Client) TaskConfigs(_ context.Context, name string) ([]state.TaskInfo, error) {
-	if _, ok := c.stores.configs.Config(name); !ok {
+	if _, ok := c.configs.Config(name); !ok {
 		return nil, notFound(name)
 	}
 	out := []state.TaskInfo{}
-	for n, conf := range c.stores.configs.Tasks(name) {
+	for n, conf := range c.configs.Tasks(name) {
 		out = append(out, state.TaskInfo{ID: state.TaskID{Connector: name, Task: n}, Config: conf})
 	}
 	return out, nil
@@ -155,7 +174,7 @@ func (c *Client) PutConfig(ctx context.Context, name string, props map[string]st
 
 // PatchConfig merges into a connector's configuration; a nil value removes a key.
 func (c *Client) PatchConfig(ctx context.Context, name string, patch map[string]*string) (state.ConnectorInfo, error) {
-	props, ok := c.stores.configs.Config(name)
+	props, ok := c.configs.Config(name)
 	if !ok {
 		return state.ConnectorInfo{}, notFound(name)
 	}
@@ -234,18 +253,18 @@ func (c *Client) RestartWithTasks(ctx context.Context, name string, includeTasks
 	if err != nil {
 		return plan, err
 	}
-	props, _ := c.stores.configs.Config(name)
+	props, _ := c.configs.Config(name)
 	plan.Type = c.kind(props)
 	return plan, nil
 }
 
 // ActiveTopics are the topics that a connector used since its start or the last reset.
 func (c *Client) ActiveTopics(_ context.Context, name string) ([]string, error) {
-	return c.stores.statuses.Topics(name), nil
+	return c.statuses.Topics(name), nil
 }
 
 // ResetActiveTopics forgets them.
 func (c *Client) ResetActiveTopics(_ context.Context, name string) error {
-	c.stores.statuses.ResetTopics(name)
+	c.statuses.ResetTopics(name)
 	return nil
 }

@@ -33,7 +33,7 @@ type subject struct {
 }
 
 func (c *Client) subject(ctx context.Context, name string) (subject, error) {
-	raw, ok := c.stores.configs.Config(name)
+	raw, ok := c.configs.Config(name)
 	if !ok {
 		return subject{}, notFound(name)
 	}
@@ -56,7 +56,7 @@ func (c *Client) stoppedSubject(ctx context.Context, name string) (subject, erro
 	if err != nil {
 		return s, err
 	}
-	if c.stores.configs.Target(name) != state.TargetStopped || len(c.stores.configs.Tasks(name)) > 0 {
+	if c.configs.Target(name) != state.TargetStopped || len(c.configs.Tasks(name)) > 0 {
 		return s, errs.BadRequest.New("Connectors must be in the STOPPED state before their offsets can be modified. "+
 			"This can be done for the specified connector by issuing a 'PUT' request to the '/connectors/%s/stop' endpoint", name)
 	}

@@ -79,10 +79,10 @@ func Start(cfg Config) (*Worker, error) {
 	}
 	herder := &herderRef{handle: h}
 	h.herder = herder
-	r := &root{env: env, stores: st, handle: h, ref: herder}
+	r := &root{handle: h, ref: herder, herder: func() *actor.Props { return herderProps(env, st) }}
 	h.pid = h.system.Root.Spawn(act.Props(func() actor.Actor { return r }))
 	return &Worker{
-		Client: &Client{env: env, stores: st, herder: herder, clusterID: cfg.ClusterID, policy: policy},
+		Client: &Client{env: env, configs: st.configs, statuses: st.statuses, herder: herder, clusterID: cfg.ClusterID, policy: policy},
 		root:   h,
 	}, nil
 }
@@ -171,6 +171,17 @@ func (r *herderRef) set(pid *actor.PID) {
 	}
 }
 
+// send tells the herder something; while there is none it is dropped, since the next one looks
+// at everything anew.
+func (r *herderRef) send(m any) {
+	r.mu.Lock()
+	now := r.now
+	r.mu.Unlock()
+	if now != nil {
+		r.handle.system.Root.Send(now.pid, m)
+	}
+}
+
 // get waits until there is a herder: what is asked of one that has failed is never answered.
 func (r *herderRef) get(ctx context.Context) (*incarnation, error) {
 	for {
@@ -224,50 +235,70 @@ func askHerder[T any](ctx context.Context, herder *herderRef, message func(act.R
 // root is the top actor: it starts the herder and, when that fails, starts it anew a few times.
 // Half a worker is worse than none: after that the process is to end.
 type root struct {
-	env    *task.Env
-	stores *stores
 	handle *rootHandle
 	ref    *herderRef
-	budget act.Budget
-	births int
-	ctx    actor.Context
+	herder func() *actor.Props
+	// cluster, of a distributed worker, is the actor of its membership; it begins after the herder.
+	cluster    func() *actor.Props
+	clusterPID *actor.PID
+	budget     act.Budget
+	births     int
+	ctx        actor.Context
 }
 
 var rootPolicy = act.Policy{Enabled: true, Max: 3, Window: 10 * time.Minute, Initial: 100 * time.Millisecond, MaxDelay: time.Second, Multiplier: 2}
 
-type respawn struct{}
+type (
+	respawn        struct{}
+	respawnCluster struct{}
+)
 
 // Receive handles one message and returns at once.
 func (r *root) Receive(c actor.Context) {
 	r.ctx = c
 	switch c.Message().(type) {
 	case *actor.Started:
-		r.ref.set(r.spawn(c))
+		r.ref.set(r.spawn(r.herder(), "herder"))
+		r.spawnCluster()
 	case respawn:
-		r.ref.set(r.spawn(c))
+		r.ref.set(r.spawn(r.herder(), "herder"))
+	case respawnCluster:
+		r.spawnCluster()
 	}
 }
 
-func (r *root) spawn(c actor.Context) *actor.PID {
+func (r *root) spawnCluster() {
+	if r.cluster != nil {
+		r.clusterPID = r.spawn(r.cluster(), "cluster")
+	}
+}
+
+func (r *root) spawn(props *actor.Props, role string) *actor.PID {
 	r.births++
-	pid, err := c.SpawnNamed(herderProps(r.env, r.stores), fmt.Sprintf("herder#%d", r.births))
+	pid, err := r.ctx.SpawnNamed(props, fmt.Sprintf("%s#%d", role, r.births))
 	if err != nil {
 		panic(err)
 	}
 	return pid
 }
 
-// HandleFailure starts a herder that failed anew: the stores know everything it knew.
+// HandleFailure starts a child that failed anew: the stores know everything it knew.
 func (r *root) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
-	r.ref.set(nil)
+	role, again, consequence := "herder", any(respawn{}), "all connectors and tasks are started again"
+	if r.clusterPID != nil && child.Id == r.clusterPID.Id {
+		role, again, consequence = "group membership", respawnCluster{}, "the worker joins its group again"
+		r.clusterPID = nil
+	} else {
+		r.ref.set(nil)
+	}
 	sup.StopChildren(child)
 	f := act.AsFailure(reason, false)
 	delay, ok := r.budget.Next(rootPolicy, time.Now(), 0.5)
 	if !ok {
-		r.handle.log.Error("the herder fails again and again: the worker gives up", "err", f, "trace", f.Trace())
+		r.handle.log.Error("the "+role+" fails again and again: the worker gives up", "err", f, "trace", f.Trace())
 		r.handle.end(f)
 		return
 	}
-	r.handle.log.Error("the herder failed and begins anew; all connectors and tasks are started again", "err", f, "trace", f.Trace())
-	act.After(r.ctx, delay, respawn{})
+	r.handle.log.Error("the "+role+" failed and begins anew; "+consequence, "err", f, "trace", f.Trace())
+	act.After(r.ctx, delay, again)
 }

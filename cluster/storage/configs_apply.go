@@ -33,7 +33,7 @@ type ConfigListener interface {
 	ConnectorRemoved(connector string)
 	// TasksUpdated tells of a commit, with the tasks whose configurations it put in force; there may
 	// be none.
-	TasksUpdated(tasks []state.TaskID)
+	TasksUpdated(connector string, tasks []state.TaskID)
 	// TargetChanged tells of another target state of a connector that exists.
 	TargetChanged(connector string)
 	SessionKeyUpdated(key SessionKey)
@@ -266,7 +266,7 @@ func (t *configTable) applyCommit(name string, v any) (event, error) {
 		// still counts as seen, as in the JVM.
 		t.deferred[name] = map[int]map[string]string{}
 	}
-	return func(l ConfigListener) { l.TasksUpdated(updated) }, nil
+	return func(l ConfigListener) { l.TasksUpdated(name, updated) }, nil
 }
 
 func (t *configTable) restart(name string, v any) (event, error) {

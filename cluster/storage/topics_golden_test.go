@@ -453,7 +453,7 @@ func (h *heard) add(format string, args ...any) {
 
 func (h *heard) ConnectorUpdated(c string) { h.add("updated %s", c) }
 func (h *heard) ConnectorRemoved(c string) { h.add("removed %s", c) }
-func (h *heard) TasksUpdated(ids []state.TaskID) {
+func (h *heard) TasksUpdated(_ string, ids []state.TaskID) {
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		names[i] = id.String()
