@@ -21,6 +21,8 @@ type Range struct {
 	// From is the offset to begin at, by partition. Others, and those whose records there are gone, begin
 	// with the first record that there is.
 	From map[int32]int64
+	// First and End bound the offsets of all partitions: First is read, End is not. An End of 0 is none.
+	First, End int64
 	// Last, if more than 0, leaves out of each partition what lies further than so many offsets before its
 	// end.
 	Last int64
@@ -40,8 +42,8 @@ type RangeReader struct {
 // rangeStall is how long nothing may come before gaps are looked for.
 const rangeStall = 500 * time.Millisecond
 
-// OpenRange asks for the topic's bounds, for default.api.timeout.ms at most, and begins to read. ctx is
-// that of the whole reading. props are those of a consumer; isolation.level counts, group.id and
+// OpenRange asks for the topic's bounds, for default.api.timeout.ms at most. ctx is that of the whole
+// reading. props are those of a consumer; isolation.level counts, group.id and
 // auto.offset.reset don't. A topic that doesn't exist is an errs.NotFound error. Close the reader.
 func OpenRange(ctx context.Context, props Props, from Range, log *slog.Logger, opts ...Option) (*RangeReader, error) {
 	reading := newReader(props)
@@ -88,8 +90,7 @@ func (r *RangeReader) begin(ctx context.Context, client *kgo.Client, from Range,
 	if r.peek.committed {
 		r.log.isolation = 1
 	}
-	starts, err := r.bounds(ctx, client, from, wanted)
-	if err != nil {
+	if err := r.bounds(ctx, client, from, wanted); err != nil {
 		return failed(r.peek.reason(ctx, err), "find the bounds of topic %s", from.Topic)
 	}
 	about, err := r.log.describe(ctx)
@@ -99,45 +100,66 @@ func (r *RangeReader) begin(ctx context.Context, client *kgo.Client, from Range,
 	if id := about.TopicID; id != [16]byte{} {
 		r.id = hex.EncodeToString(id[:])
 	}
-	if len(starts) > 0 {
-		client.AddConsumePartitions(map[string]map[int32]kgo.Offset{from.Topic: starts})
-	}
 	return nil
 }
 
 // bounds finds where to begin in each partition that holds something of the range, and sets its end.
-func (r *RangeReader) bounds(ctx context.Context, client *kgo.Client, from Range, wanted []int32) (map[int32]kgo.Offset, error) {
+func (r *RangeReader) bounds(ctx context.Context, client *kgo.Client, from Range, wanted []int32) error {
 	first, err := r.peek.offsets(ctx, client, wanted, -2)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	end, err := r.peek.offsets(ctx, client, wanted, -1)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	starts := map[int32]kgo.Offset{}
 	for _, n := range wanted {
-		at := max(first[n], from.From[n])
+		at, until := max(first[n], from.From[n], from.First), end[n]
+		if from.End > 0 {
+			until = min(until, from.End)
+		}
 		if from.Last > 0 {
 			at = max(at, end[n]-from.Last)
 		}
-		if at >= end[n] {
-			continue
+		if at < until {
+			r.ends[n], r.log.positions[n] = until, at
 		}
-		r.ends[n], r.log.positions[n] = end[n], at
-		starts[n] = kgo.NewOffset().At(at)
 	}
-	return starts, nil
+	return nil
 }
 
 // TopicID tells a topic from one of the same name before or after it: 32 hexadecimal digits, or empty where
 // brokers are too old to have one.
 func (r *RangeReader) TopicID() string { return r.id }
 
-// Each hands out the records, those of each partition in order, until all that the range held at the
+// Skip leaves out what lies before the offsets, by partition. Call it before Each.
+func (r *RangeReader) Skip(to map[int32]int64) {
+	for n, at := range to {
+		if end, ok := r.ends[n]; !ok || at < r.log.positions[n] {
+			continue
+		} else if at >= end {
+			delete(r.ends, n)
+		}
+		r.log.positions[n] = at
+	}
+}
+
+// start has the client fetch.
+func (r *RangeReader) start() {
+	starts := map[int32]kgo.Offset{}
+	for n := range r.ends {
+		starts[n] = kgo.NewOffset().At(r.log.positions[n])
+	}
+	if len(starts) > 0 {
+		r.log.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{r.log.topic: starts})
+	}
+}
+
+// Each, called once, hands out the records, those of each partition in order, until all that the range held at the
 // start was, or each returns an error, which is returned. What brokers get over by themselves is waited
 // for; nothing at all for default.api.timeout.ms is an error.
 func (r *RangeReader) Each(ctx context.Context, each func(*Record) error) error {
+	r.start()
 	progress := time.Now()
 	for at := r.left(); at > 0; {
 		wait, cancel := context.WithTimeout(ctx, rangeStall)

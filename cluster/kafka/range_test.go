@@ -48,6 +48,7 @@ func TestRange(t *testing.T) {
 		{"all", kafka.Range{Topic: "t"}, []string{"0@0=0", "0@1=2", "0@2=4", "1@0=1", "1@1=3", "1@2=5"}},
 		{"one partition", kafka.Range{Topic: "t", Partitions: []int32{1}}, []string{"1@0=1", "1@1=3", "1@2=5"}},
 		{"from", kafka.Range{Topic: "t", From: map[int32]int64{0: 2, 1: 3}}, []string{"0@2=4"}},
+		{"bounds", kafka.Range{Topic: "t", First: 1, End: 2}, []string{"0@1=2", "1@1=3"}},
 		{"last", kafka.Range{Topic: "t", Last: 1}, []string{"0@2=4", "1@2=5"}},
 		{"nothing", kafka.Range{Topic: "empty"}, nil},
 	} {
@@ -61,6 +62,28 @@ func TestRange(t *testing.T) {
 	}
 	if _, err := ranged(t, c, kafka.Range{Topic: "t", Partitions: []int32{7}}); !errors.Is(err, errs.NotFound) {
 		t.Errorf("partition that isn't there: %v", err)
+	}
+}
+
+func TestRangeSkip(t *testing.T) {
+	c := kafkatest.New(t, kafkatest.Topics(2, "t"))
+	for i := range 6 {
+		c.Produce(&kafka.Record{Topic: "t", Partition: int32(i % 2), Value: fmt.Append(nil, i)})
+	}
+	r, err := kafka.OpenRange(soon(t), c.Props(), kafka.Range{Topic: "t", First: 1}, quiet(), c.Option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	r.Skip(map[int32]int64{0: 5, 1: 2, 9: 1})
+	r.Skip(map[int32]int64{1: 0}) // never back
+	var got []string
+	err = r.Each(soon(t), func(r *kafka.Record) error {
+		got = append(got, string(r.Value))
+		return nil
+	})
+	if err != nil || !slices.Equal(got, []string{"5"}) {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 
