@@ -25,6 +25,9 @@ type Input struct {
 	Now time.Time // read to the millisecond
 	// Members in the order in which the broker's answer names them, each once.
 	Members []Member
+	// Leaving are members that have stopped what they ran and are about to go: they get nothing, and
+	// what they ran is dealt out at once. Java knows no such members; Eager passes over this.
+	Leaving []Member
 	// Configured is what should run by the leader's view of the config topic. Tasks whose connector
 	// isn't there are ignored.
 	Configured Work
@@ -44,6 +47,23 @@ type Share struct {
 type Plan struct {
 	Shares map[string]Share // by member, of every member
 	Delay  time.Duration    // until all are to rejoin; 0: no need to
+	Why    Why
+}
+
+// Why is what a round was planned by, for Explain and for people. Work is in Java's order.
+type Why struct {
+	// First is set if the planner doesn't know the round before: then it can't tell who joined or left,
+	// and takes all that nobody runs for new.
+	First                 bool
+	Joined, Left, Leaving []string // member ids
+
+	New, HandedOver, Lost        Work // assigned: never ran before, ran on a leaving member, on one that is gone
+	Deleted, Duplicated, Surplus Work // revoked: not configured any more, ran more than once, more than a member's part
+
+	// Waiting is what ran on a member that is gone and waits until Until for it to return. With nothing
+	// that waits, Until is when balancing goes on, which too many rounds in a row have put off.
+	Waiting Work
+	Until   time.Time // zero without a delay
 }
 
 // item is a connector, with the task number -1 as on the wire, or a task.

@@ -14,6 +14,7 @@ type Cooperative struct {
 
 	previous   set      // what ran or waited after the last round
 	revoked    set      // what the last round revoked
+	handed     set      // what leaving members ran, as of the last round
 	members    []string // of the last round
 	generation int      // of the last round
 
@@ -50,9 +51,11 @@ func (w *worker) give(i item) {
 
 // Plan plans a round and remembers it.
 func (c *Cooperative) Plan(in Input) Plan {
+	in.Members = slices.DeleteFunc(slices.Clone(in.Members), in.leaves)
 	if len(in.Members) == 0 {
 		return Plan{Shares: map[string]Share{}}
 	}
+	known := c.generation == in.LastGeneration && c.generation >= 0
 	if c.generation != in.LastGeneration {
 		// Somebody else has led since, or a round of ours didn't reach the members: what ran is not
 		// known, so nothing counts as lost.
@@ -66,21 +69,58 @@ func (c *Cooperative) Plan(in Input) Plan {
 			break
 		}
 	}
+	why := c.whoMoved(in, known)
+	handed := c.takeOver(in.Leaving, active)
 	deleted := setOf(c.previous.minus(configured))
 	lost := c.previous.minus(active, deleted)
 	created := configured.minus(c.previous, active)
 	for _, w := range workers {
 		w.drop(func(i item) bool { return deleted.has(i) || duplicated.has(i) })
 	}
-	dealt := c.handleLost(in.Now.UnixMilli(), lost, workers)
-	c.balance(in.Now.UnixMilli(), configured, workers)
+	dealt, waits := c.handleLost(in.Now.UnixMilli(), lost, workers)
+	surplus := c.balance(in.Now.UnixMilli(), configured, workers)
 	deal(workers, append(created, dealt...))
 	c.remember(in, workers, lost)
 	plan := Plan{Shares: make(map[string]Share, len(workers)), Delay: time.Duration(c.delay) * time.Millisecond}
 	for _, w := range workers {
 		plan.Shares[w.id] = w.share()
 	}
+	plan.Why = why.because(created, handed, lost, waits)
+	plan.Why.revoked(plan.Shares, deleted, duplicated, surplus)
+	if plan.Delay > 0 {
+		plan.Why.Until = in.Now.Add(plan.Delay)
+	}
 	return plan
+}
+
+// leaves reports whether the member is one of those about to go.
+func (in Input) leaves(m Member) bool {
+	return slices.ContainsFunc(in.Leaving, func(l Member) bool { return l.ID == m.ID })
+}
+
+// takeOver forgets that leaving members ran anything, so that it is new work, and returns what that is.
+// So is what the last round took over and nobody runs: a member didn't get its answer before the group
+// went on without those that left. The members that go are not missed either.
+func (c *Cooperative) takeOver(leaving []Member, active set) set {
+	handed := set{}
+	for i := range c.handed {
+		if !active.has(i) {
+			handed.add(i)
+		}
+	}
+	for _, m := range leaving {
+		for _, i := range m.Runs.items() {
+			if !active.has(i) {
+				handed.add(i)
+			}
+		}
+		c.members = slices.DeleteFunc(c.members, func(id string) bool { return id == m.ID })
+	}
+	for i := range handed {
+		delete(c.previous, i)
+	}
+	c.handed = handed
+	return handed
 }
 
 // newWorkers lists the members in Java's order, with all that runs and what runs more than once.
@@ -125,15 +165,15 @@ func (w *worker) drop(named func(item) bool) {
 
 // handleLost decides what becomes of work that nobody runs any more: it goes to members that came while
 // it waited, or it is returned to be dealt out to all, or it waits.
-func (c *Cooperative) handleLost(now int64, lost []item, workers []*worker) (dealt []item) {
+func (c *Cooperative) handleLost(now int64, lost []item, workers []*worker) (dealt []item, waits bool) {
 	switch {
 	case len(lost) == 0 && !c.balanced:
 		c.stopWaiting()
 	case c.rebalanceAt <= 0 && c.allStayed(workers):
 		// Nobody has left, so the members didn't get what the last round gave them.
-		return lost
+		return lost, false
 	case c.maxDelay == 0:
-		return lost
+		return lost, false
 	case c.rebalanceAt > 0 && now >= c.rebalanceAt:
 		if candidates := c.present(workers); len(candidates) > 0 {
 			deal := [kinds]int{}
@@ -154,8 +194,9 @@ func (c *Cooperative) handleLost(now int64, lost []item, workers []*worker) (dea
 			c.delay = min(c.rebalanceAt-now, c.maxDelay)
 		}
 		c.rebalanceAt = now + c.delay
+		return nil, true
 	}
-	return dealt
+	return dealt, false
 }
 
 func (c *Cooperative) stopWaiting() { c.candidates, c.rebalanceAt, c.delay = nil, 0, 0 }
@@ -197,11 +238,11 @@ func (c *Cooperative) present(workers []*worker) []*worker {
 }
 
 // balance makes members that run more than their part give up the rest, unless work waits. When one
-// round after the other wants to, the next is put off, longer each time.
-func (c *Cooperative) balance(now int64, configured set, workers []*worker) {
+// round after the other wants to, the next is put off, longer each time. It returns what is given up.
+func (c *Cooperative) balance(now int64, configured set, workers []*worker) set {
 	if c.delay != 0 {
 		c.balanced = false
-		return
+		return nil
 	}
 	surplus := surplusOf(configured, workers)
 	switch {
@@ -209,12 +250,12 @@ func (c *Cooperative) balance(now int64, configured set, workers []*worker) {
 		if c.balanced {
 			c.balanced, c.streak = false, 0
 		}
-		return
+		return nil
 	case c.balanced:
 		c.streak++
 		if c.delay = c.backoff(); c.delay != 0 {
 			c.rebalanceAt = now + c.delay
-			return
+			return nil
 		}
 	default:
 		c.balanced = true
@@ -222,6 +263,7 @@ func (c *Cooperative) balance(now int64, configured set, workers []*worker) {
 	for _, w := range workers {
 		w.drop(surplus.has)
 	}
+	return surplus
 }
 
 // backoff is 40^n ms up to the maximal delay for n rounds in a row. It is computed as Java does,

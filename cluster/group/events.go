@@ -2,6 +2,7 @@ package group
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -45,6 +46,9 @@ type Round struct {
 	Generation, LastGeneration int
 	Leader                     string        // this member
 	Members                    []RoundMember // in the broker's order
+	// Leaving are members that have stopped what they ran and are about to go: they are to get nothing,
+	// and what they ran is to be given to Members now. Never with Eager.
+	Leaving []RoundMember
 	// MaxOffset is the highest config offset of all members. A leader that hasn't read as far, and
 	// can't now, answers with ConfigMismatch and this offset.
 	MaxOffset int64
@@ -57,12 +61,7 @@ type RoundMember struct {
 }
 
 // Runs is what the member says it runs.
-func (m RoundMember) Runs() Work {
-	if m.Current == nil {
-		return Work{}
-	}
-	return m.Current.Assigned
-}
+func (m RoundMember) Runs() Work { return m.Current.runs() }
 
 // Plan is the leader's answer to a Round.
 type Plan struct {
@@ -71,6 +70,8 @@ type Plan struct {
 	// Shares are by member; who has none gets nothing.
 	Shares map[string]Share
 	Delay  time.Duration // until all are to rejoin; 0: no need to
+	// Why is what the log says of the plan once it has taken effect; nothing if empty.
+	Why []slog.Attr
 }
 
 // Share is what a member is to start, additions only unless the protocol is Eager, and to stop.

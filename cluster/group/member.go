@@ -11,13 +11,15 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/cluster/kafka"
-	"github.com/troupe-connect/troupe/cluster/state"
 )
 
 // Config is what a Member needs.
 type Config struct {
 	URL      string // of the worker's REST server, for the others; with a slash at the end, as Java has it
 	Protocol Protocol
+	// HandOver is how long Run may take to hand work over, see ErrHandOver; 0 is the session time-out and
+	// a heartbeat's interval.
+	HandOver time.Duration
 	Log      *slog.Logger
 }
 
@@ -126,10 +128,20 @@ func (m *Member) wished() wish {
 func (m *Member) Status() Status { return *m.status.Load() }
 
 // Run keeps the member in the group until ctx ends; then it leaves and returns nil. What runs then is for
-// the owner to stop, best before. An error is a refusal by the broker (authorization, no protocol in
-// common), a plan that couldn't be made or bytes that couldn't be read: the member has left.
+// the owner to stop, best before; if it has, ErrHandOver as ctx's cause gives the work to the others. An
+// error is a refusal by the broker (authorization, no protocol in common), a plan that couldn't be made or
+// bytes that couldn't be read: the member has left.
 func (m *Member) Run(ctx context.Context) error {
 	defer m.depart(ctx, "the worker stops")
+	err := m.live(ctx)
+	if err == nil && errors.Is(context.Cause(ctx), ErrHandOver) {
+		m.handOver(ctx)
+	}
+	return err
+}
+
+// live is Run until ctx ends.
+func (m *Member) live(ctx context.Context) error {
 	reason := "the worker starts"
 	for tries := 1; ctx.Err() == nil; {
 		if why, ok := m.leaving(); ok {
@@ -297,58 +309,77 @@ func (m *Member) rebalance(ctx context.Context, reason string) error {
 		}
 		m.current = nil
 	}
+	protocol, joined, err := m.join(ctx, WorkerState{URL: m.cfg.URL, Offset: m.h.Offset(), Current: m.current}, reason)
+	if err != nil {
+		return err
+	}
+	var assignments map[string][]byte
+	var why []slog.Attr
+	if joined.Leader == joined.MemberID {
+		if assignments, why, err = m.lead(ctx, protocol, joined); err != nil {
+			return err
+		}
+	}
+	assignment, err := m.sync(ctx, protocol, joined, assignments)
+	if err != nil {
+		return err
+	}
+	return m.take(ctx, protocol, joined.Generation, assignment, why)
+}
+
+// join joins the group with what the worker says of itself. From then on heartbeats are sent.
+func (m *Member) join(ctx context.Context, worker WorkerState, reason string) (Protocol, kafka.JoinResponse, error) {
 	request := kafka.JoinRequest{MemberID: m.id, ProtocolType: ProtocolType, Reason: reason}
-	worker := WorkerState{URL: m.cfg.URL, Offset: m.h.Offset(), Current: m.current}
 	for _, p := range m.cfg.Protocol.offered() {
 		metadata, err := worker.Encode(p)
 		if err != nil {
-			return fmt.Errorf("join the group: %w", err)
+			return 0, kafka.JoinResponse{}, fmt.Errorf("join the group: %w", err)
 		}
 		request.Protocols = append(request.Protocols, kafka.GroupProtocol{Name: p.Name(), Metadata: metadata})
 	}
-	if m.beats != nil && m.beats.stop() {
+	if m.beats.stop() {
 		request.MemberID = "" // it has left meanwhile
 	}
 	joined, err := m.co.Join(ctx, request)
 	if err != nil {
-		return err
-	}
-	protocol, ok := protocolNamed(joined.Protocol)
-	if !ok {
-		return fmt.Errorf("the group chose protocol %q, which wasn't offered", joined.Protocol)
+		return 0, kafka.JoinResponse{}, err
 	}
 	m.id = joined.MemberID
 	m.beats = m.startHeartbeats(ctx, joined.MemberID, joined.Generation)
-	sync := kafka.SyncRequest{
-		MemberID: joined.MemberID, Generation: joined.Generation, ProtocolType: ProtocolType, Protocol: joined.Protocol,
+	protocol, ok := protocolNamed(joined.Protocol)
+	if !ok {
+		return 0, kafka.JoinResponse{}, fmt.Errorf("the group chose protocol %q, which wasn't offered", joined.Protocol)
 	}
-	if joined.Leader == joined.MemberID {
-		if sync.Assignments, err = m.lead(ctx, protocol, joined); err != nil {
-			return err
-		}
-	}
-	bytes, err := m.co.Sync(ctx, sync)
-	if err != nil {
-		return err
-	}
-	assignment, err := DecodeAssignment(bytes)
-	if err != nil {
-		return fmt.Errorf("from leader %s: %w", joined.Leader, err)
-	}
-	return m.take(ctx, protocol, joined.Generation, assignment)
+	return protocol, joined, nil
 }
 
-// take makes the assignment the member's own and tells the owner. The error is errBusy.
-func (m *Member) take(ctx context.Context, protocol Protocol, generation int, a Assignment) error {
+// sync gets the member's assignment; a leader brings those of all.
+func (m *Member) sync(ctx context.Context, p Protocol, joined kafka.JoinResponse, all map[string][]byte) (Assignment, error) {
+	bytes, err := m.co.Sync(ctx, kafka.SyncRequest{
+		MemberID: joined.MemberID, Generation: joined.Generation, ProtocolType: ProtocolType, Protocol: p.Name(), Assignments: all,
+	})
+	if err != nil {
+		return Assignment{}, err
+	}
+	a, err := DecodeAssignment(bytes)
+	if err != nil {
+		return Assignment{}, fmt.Errorf("from leader %s: %w", joined.Leader, err)
+	}
+	return a, nil
+}
+
+// take makes the assignment the member's own and tells the owner. why is what a leader has to say of its
+// plan. The error is errBusy.
+func (m *Member) take(ctx context.Context, protocol Protocol, generation int, a Assignment, why []slog.Attr) error {
 	m.rejoined() // what was asked for before is done
-	before := m.protocol
+	was, before := m.protocol, m.current.runs()
 	m.protocol = protocol
 	stop := a.Revoked
 	switch {
 	case m.current == nil:
 	case protocol != Eager:
 		a.Assigned = joinWork(a.Assigned, without(m.current.Assigned, a.Revoked))
-	case before != Eager:
+	case was != Eager:
 		// The group fell back to eager. The leader doesn't know what ran; a JVM worker would go on with it.
 		stop = without(m.current.Assigned, a.Assigned)
 	}
@@ -369,14 +400,13 @@ func (m *Member) take(ctx context.Context, protocol Protocol, generation int, a 
 		MemberID: m.id, Generation: generation, Leader: a.Leader, LeaderURL: a.LeaderURL, Protocol: protocol,
 		Connectors: len(a.Assigned.Connectors), Tasks: len(a.Assigned.Tasks),
 	})
-	m.log.Info("rebalance is complete", "generation", generation, "leader", a.Leader, "protocol", protocol,
-		"connectors", len(a.Assigned.Connectors), "tasks", len(a.Assigned.Tasks), "delay", a.Delay)
+	m.explain(ctx, generation, before, kept, stop, why)
 	m.tell(ctx, Event{Kind: Assigned, Assignment: a, Leads: a.Leader == m.id, Generation: generation})
 	return nil
 }
 
 // lead asks for the plan and writes it for all members.
-func (m *Member) lead(ctx context.Context, protocol Protocol, joined kafka.JoinResponse) (map[string][]byte, error) {
+func (m *Member) lead(ctx context.Context, protocol Protocol, joined kafka.JoinResponse) (map[string][]byte, []slog.Attr, error) {
 	round := Round{Protocol: protocol, Generation: joined.Generation, LastGeneration: m.lastGeneration, Leader: m.id, MaxOffset: -1}
 	for _, member := range joined.Members {
 		worker, err := DecodeState(member.Metadata)
@@ -384,57 +414,29 @@ func (m *Member) lead(ctx context.Context, protocol Protocol, joined kafka.JoinR
 			m.log.Error("member of the group can't be understood", "member", member.ID, "error", err)
 			continue
 		}
-		round.Members = append(round.Members, RoundMember{ID: member.ID, WorkerState: worker})
+		if one := (RoundMember{ID: member.ID, WorkerState: worker}); worker.Leaving {
+			round.Leaving = append(round.Leaving, one)
+		} else {
+			round.Members = append(round.Members, one)
+		}
 		round.MaxOffset = max(round.MaxOffset, worker.Offset)
 	}
 	var plan Plan
 	var err error
 	m.attend(ctx, func(ctx context.Context) { plan, err = m.h.Plan(ctx, round) })
 	if err != nil {
-		return nil, fmt.Errorf("plan generation %d of the group: %w", joined.Generation, err)
+		return nil, nil, fmt.Errorf("plan generation %d of the group: %w", joined.Generation, err)
 	}
 	out := make(map[string][]byte, len(round.Members))
-	for _, member := range round.Members {
-		share := plan.Shares[member.ID]
+	for _, member := range slices.Concat(round.Members, round.Leaving) {
+		share := plan.Shares[member.ID] // of one that leaves: none
 		a := Assignment{
 			Error: plan.Error, Leader: m.id, LeaderURL: m.cfg.URL, Offset: plan.Offset,
-			Assigned: share.Assigned, Revoked: share.Revoked, Delay: plan.Delay,
+			Assigned: share.Assigned, Revoked: share.Revoked, Delay: plan.Delay, HandsOver: true,
 		}
 		if out[member.ID], err = a.Encode(protocol); err != nil {
-			return nil, fmt.Errorf("assignment of member %s: %w", member.ID, err)
+			return nil, nil, fmt.Errorf("assignment of member %s: %w", member.ID, err)
 		}
 	}
-	return out, nil
-}
-
-// without is w less what is in gone.
-func without(w, gone Work) Work {
-	names, ids := map[string]bool{}, map[state.TaskID]bool{}
-	for _, name := range gone.Connectors {
-		names[name] = true
-	}
-	for _, id := range gone.Tasks {
-		ids[id] = true
-	}
-	var out Work
-	for _, name := range w.Connectors {
-		if !names[name] {
-			out.Connectors = append(out.Connectors, name)
-		}
-	}
-	for _, id := range w.Tasks {
-		if !ids[id] {
-			out.Tasks = append(out.Tasks, id)
-		}
-	}
-	return out
-}
-
-// joinWork is what was added, then what was there and isn't added.
-func joinWork(added, had Work) Work {
-	rest := without(had, added)
-	return Work{
-		Connectors: append(slices.Clip(added.Connectors), rest.Connectors...),
-		Tasks:      append(slices.Clip(added.Tasks), rest.Tasks...),
-	}
+	return out, plan.Why, nil
 }

@@ -441,7 +441,7 @@ func TestRunEnds(t *testing.T) {
 				}
 				set(w)
 				before := time.Now()
-				k.cancel()
+				k.cancel(nil)
 				err := <-k.done
 				if took := time.Since(before); err != nil || took > 6*time.Second {
 					t.Errorf("after %s: %v", took, err)

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -12,15 +13,6 @@ import (
 
 // ErrMalformed is in every error about bytes that can't be read.
 var ErrMalformed = errors.New("malformed bytes of the connect protocol")
-
-// Work is connectors and tasks.
-type Work struct {
-	Connectors []string
-	Tasks      []state.TaskID
-}
-
-// Empty reports whether there is nothing.
-func (w Work) Empty() bool { return len(w.Connectors)+len(w.Tasks) == 0 }
 
 // AssignmentError says why the leader couldn't assign.
 type AssignmentError int16
@@ -47,6 +39,8 @@ type Assignment struct {
 	Assigned Work
 	Revoked  Work          // to stop; never with Eager
 	Delay    time.Duration // until all are to rejoin, to the millisecond; 0: no need to
+	// HandsOver is told by leaders that give out the work of a member that says it is Leaving: ours.
+	HandsOver bool
 }
 
 // WorkerState is what a member tells the leader.
@@ -55,7 +49,18 @@ type WorkerState struct {
 	Offset int64  // of the config topic, as far as the member has read it; -1: nothing yet
 	// Current is what it runs; nil if it has no assignment. Eager doesn't send it.
 	Current *Assignment
+	// Leaving is said by a member that has stopped all of Current and is about to go. It is for leaders
+	// that have said HandsOver; a JVM worker passes it over. Eager doesn't send it.
+	Leaving bool
 }
+
+// What isn't in Java's format stands behind the last field, where Java's readers don't look: this mark and
+// a byte of flags. Java doesn't hand it on either.
+const (
+	trailer       = "trpe"
+	flagHandsOver = 1 // of an assignment
+	flagLeaving   = 1 // of a member's state
+)
 
 // connectorTask is the task number that stands for the connector itself.
 const connectorTask = -1
@@ -72,12 +77,15 @@ func (s WorkerState) Encode(p Protocol) ([]byte, error) {
 		e.int32(-1)
 		return e.b, e.err
 	}
-	current, err := s.Current.Encode(p)
+	current := *s.Current
+	current.HandsOver = false // it is of no use in there
+	assignment, err := current.Encode(p)
 	if err != nil {
 		return nil, err
 	}
-	e.int32(len(current))
-	e.b = append(e.b, current...)
+	e.int32(len(assignment))
+	e.b = append(e.b, assignment...)
+	e.trail(s.Leaving, flagLeaving)
 	return e.b, e.err
 }
 
@@ -94,6 +102,7 @@ func (a Assignment) Encode(p Protocol) ([]byte, error) {
 	if p != Eager {
 		e.work(a.Revoked)
 		e.int32(int(min(max(a.Delay.Milliseconds(), 0), math.MaxInt32)))
+		e.trail(a.HandsOver, flagHandsOver)
 	}
 	return e.b, e.err
 }
@@ -106,6 +115,13 @@ type encoder struct {
 func (e *encoder) int32(n int) { e.b = binary.BigEndian.AppendUint32(e.b, uint32(int32(n))) }
 
 func (e *encoder) int64(n int64) { e.b = binary.BigEndian.AppendUint64(e.b, uint64(n)) }
+
+// trail writes the trailer, if there is anything to say.
+func (e *encoder) trail(set bool, flag byte) {
+	if set {
+		e.b = append(append(e.b, trailer...), flag)
+	}
+}
 
 func (e *encoder) text(what, s string) {
 	if len(s) > math.MaxInt16 {
@@ -157,6 +173,7 @@ func DecodeState(b []byte) (WorkerState, error) {
 			d.err = errors.Join(d.err, current.err)
 			s.Current = &a
 		}
+		s.Leaving = d.trailed(flagLeaving)
 	}
 	return s, d.failed("state of a member")
 }
@@ -246,7 +263,15 @@ func (d *decoder) assignment() Assignment {
 	if len(d.b) > 0 {
 		a.Delay = time.Duration(d.int32()) * time.Millisecond
 	}
+	a.HandsOver = d.trailed(flagHandsOver)
 	return a
+}
+
+// trailed reports whether a trailer follows that has the flag. Anything else that follows is a newer
+// format's, and is passed over.
+func (d *decoder) trailed(flag byte) bool {
+	rest, ok := bytes.CutPrefix(d.b, []byte(trailer))
+	return ok && len(rest) > 0 && rest[0]&flag != 0
 }
 
 // work reads entries; null is none. Sizes are checked against what is left before anything is kept.

@@ -27,6 +27,7 @@ type world struct {
 	t       *testing.T
 	cluster *kafkatest.Cluster
 	timing  kafka.Props
+	limit   time.Duration // of handing over
 	delay   time.Duration // scheduled.rebalance.max.delay.ms
 
 	mu     sync.Mutex
@@ -43,7 +44,7 @@ type worker struct {
 	m      *group.Member
 	co     *kafka.Coordinator
 	coop   *assign.Cooperative
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	done   chan error
 
 	mu     sync.Mutex
@@ -113,8 +114,8 @@ func (w *world) start(name string, protocol group.Protocol) *worker {
 	}
 	offset, _ := w.read()
 	k := &worker{w: w, name: name, co: co, coop: assign.NewCooperative(w.delay), offset: offset, done: make(chan error, 1)}
-	k.m = group.New(co, group.Config{URL: "http://" + name + ":8083/", Protocol: protocol, Log: quiet().With("worker", name)}, k)
-	ctx, cancel := context.WithCancel(context.Background())
+	k.m = group.New(co, group.Config{URL: "http://" + name + ":8083/", Protocol: protocol, HandOver: w.limit, Log: quiet().With("worker", name)}, k)
+	ctx, cancel := context.WithCancelCause(context.Background())
 	k.cancel = cancel
 	go func() { k.done <- k.m.Run(ctx) }()
 	w.t.Cleanup(k.endWell)
@@ -126,8 +127,22 @@ func (k *worker) end() error {
 	if k.co == nil {
 		return nil
 	}
+	return k.endFor(nil)
+}
+
+// handOver stops the worker in good order and gives its work to the others. It returns how long that took.
+func (k *worker) handOver() time.Duration {
+	k.w.t.Helper()
+	before := time.Now()
+	if err := k.endFor(group.ErrHandOver); err != nil {
+		k.w.t.Errorf("%s ended: %v", k.name, err)
+	}
+	return time.Since(before)
+}
+
+func (k *worker) endFor(cause error) error {
 	k.stop(nil)
-	k.cancel()
+	k.cancel(cause)
 	err := <-k.done
 	if closing := k.co.Close(); closing != nil {
 		k.w.t.Error(closing)
@@ -153,7 +168,7 @@ func (k *worker) kill() {
 	if err := <-k.done; !errors.Is(err, kafka.ErrAborted) {
 		k.w.t.Errorf("killed: %v", err)
 	}
-	k.cancel()
+	k.cancel(nil)
 	k.quit()
 }
 
@@ -195,13 +210,16 @@ func (k *worker) Plan(_ context.Context, r group.Round) (group.Plan, error) {
 	for _, m := range r.Members {
 		in.Members = append(in.Members, assign.Member{ID: m.ID, Runs: assign.Work(m.Runs())})
 	}
+	for _, m := range r.Leaving {
+		in.Leaving = append(in.Leaving, assign.Member{ID: m.ID, Runs: assign.Work(m.Runs())})
+	}
 	var made assign.Plan
 	if r.Protocol == group.Eager {
 		made = assign.Eager(in)
 	} else {
 		made = k.coop.Plan(in)
 	}
-	plan := group.Plan{Offset: offset, Delay: made.Delay, Shares: map[string]group.Share{}}
+	plan := group.Plan{Offset: offset, Delay: made.Delay, Shares: map[string]group.Share{}, Why: assign.Explain(in, made, func(id string) string { return id })}
 	for id, s := range made.Shares {
 		plan.Shares[id] = group.Share{Assigned: group.Work(s.Assigned), Revoked: group.Work(s.Revoked)}
 	}

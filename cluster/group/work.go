@@ -1,0 +1,91 @@
+package group
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+
+	"github.com/troupe-connect/troupe/cluster/state"
+)
+
+// Work is connectors and tasks.
+type Work struct {
+	Connectors []string
+	Tasks      []state.TaskID
+}
+
+// Empty reports whether there is nothing.
+func (w Work) Empty() bool { return len(w.Connectors)+len(w.Tasks) == 0 }
+
+// runs is what a member with this assignment runs; it may be nil.
+func (a *Assignment) runs() Work {
+	if a == nil {
+		return Work{}
+	}
+	return a.Assigned
+}
+
+// without is w less what is in gone.
+func without(w, gone Work) Work {
+	names, ids := map[string]bool{}, map[state.TaskID]bool{}
+	for _, name := range gone.Connectors {
+		names[name] = true
+	}
+	for _, id := range gone.Tasks {
+		ids[id] = true
+	}
+	var out Work
+	for _, name := range w.Connectors {
+		if !names[name] {
+			out.Connectors = append(out.Connectors, name)
+		}
+	}
+	for _, id := range w.Tasks {
+		if !ids[id] {
+			out.Tasks = append(out.Tasks, id)
+		}
+	}
+	return out
+}
+
+// joinWork is what was added, then what was there and isn't added.
+func joinWork(added, had Work) Work {
+	rest := without(had, added)
+	return Work{
+		Connectors: append(slices.Clip(added.Connectors), rest.Connectors...),
+		Tasks:      append(slices.Clip(added.Tasks), rest.Tasks...),
+	}
+}
+
+// explain logs what the member does after a rebalance, and what the leader has to say.
+func (m *Member) explain(ctx context.Context, generation int, before Work, a Assignment, stop Work, why []slog.Attr) {
+	attrs := []slog.Attr{
+		slog.Int("generation", generation), slog.String("leader", a.Leader), slog.String("leader_url", a.LeaderURL),
+		slog.Any("protocol", m.protocol), slog.Int("connectors", len(a.Assigned.Connectors)), slog.Int("tasks", len(a.Assigned.Tasks)),
+	}
+	if a.Delay > 0 {
+		attrs = append(attrs, slog.Duration("delay", a.Delay))
+	}
+	m.log.LogAttrs(ctx, slog.LevelInfo, "rebalance is complete", append(attrs, changes(before, stop, a)...)...)
+	if len(why) > 0 {
+		m.log.LogAttrs(ctx, slog.LevelInfo, "this worker leads the group and has planned", append([]slog.Attr{slog.Int("generation", generation)}, why...)...)
+	}
+}
+
+// changes says what a member that ran before starts, stops and keeps. What is empty is left out.
+func changes(before, stop Work, a Assignment) []slog.Attr {
+	if a.Error != NoError {
+		return []slog.Attr{slog.String("problem",
+			"nothing was assigned: the leader hasn't read the config topic as far as another worker; all join again")}
+	}
+	var out []slog.Attr
+	for _, part := range []struct {
+		key  string
+		work Work
+	}{{"starts", without(a.Assigned, before)}, {"stops", stop}, {"keeps", without(before, without(before, a.Assigned))}} {
+		if text := state.Describe(part.work.Connectors, part.work.Tasks); text != "" {
+			out = append(out, slog.String(part.key, text))
+		}
+	}
+	return out
+}
