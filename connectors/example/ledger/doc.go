@@ -18,9 +18,11 @@
 // what is stored. A user who sets or resets offsets by REST means the stored ones, so the connector
 // takes part in that (connectors.SinkOffsetAlterer).
 //
-// Two limits: a topic that is deleted and made anew begins at 0 again, so reset the connector's
-// offsets then; and where Kafka has deleted records that were not read yet, reading goes on as
-// auto.offset.reset says.
+// Three limits. A worker that is frozen, not dead, in the middle of a transaction keeps its rows
+// locked, and its successor waits: have the database end such transactions (for PostgreSQL
+// idle_in_transaction_session_timeout, which may stand in connection.url). A topic that is deleted
+// and made anew begins at 0 again: reset the connector's offsets then. And where Kafka has deleted
+// records that were not read yet, reading goes on as auto.offset.reset says.
 //
 // The setting exactly.once=false turns all of this off and leaves what most sinks are: at least
 // once. Tests use it to show that the difference is there.

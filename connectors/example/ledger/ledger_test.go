@@ -333,6 +333,8 @@ func TestFailure(t *testing.T) {
 		retriable bool
 	}{
 		{coded("57P01"), true},
+		{coded("25P03"), true},
+		{coded("25001"), false},
 		{coded("40P01"), true},
 		{coded("23505"), false},
 		{fmt.Errorf("read: %w", io.ErrUnexpectedEOF), true},

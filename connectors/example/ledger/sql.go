@@ -216,6 +216,9 @@ func (l *ledger) within(ctx context.Context, do func(*sql.Tx) error) error {
 	return tx.Commit()
 }
 
+// idleTransaction is what PostgreSQL says to a client whose transaction it ended.
+const idleTransaction = "25P03"
+
 // failure is of kind errs.Retriable where the same call may go well once the database is back.
 func failure(err error) error {
 	if unreachable(err) {
@@ -230,7 +233,7 @@ func unreachable(err error) bool {
 		error
 		SQLState() string
 	}](err); ok && len(coded.SQLState()) == 5 {
-		return slices.Contains([]string{"08", "40", "53", "57"}, coded.SQLState()[:2])
+		return coded.SQLState() == idleTransaction || slices.Contains([]string{"08", "40", "53", "57"}, coded.SQLState()[:2])
 	}
 	_, network := errors.AsType[net.Error](err)
 	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
