@@ -31,6 +31,60 @@ func randomWork(r *rand.Rand, most int) string {
 	return strings.Join(out, ",")
 }
 
+// java makes the driver answer these lines.
+func java(t *testing.T, script string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(golden, "run"))
+	cmd.Stdin = strings.NewReader(script)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("driver: %v\n%s", err, said.String())
+	}
+	return out
+}
+
+// compare compares with what is recorded, or records it.
+func compare(t *testing.T, file string, out []byte) {
+	t.Helper()
+	recorded, err := os.ReadFile(filepath.Join(golden, file))
+	if err != nil && !*record {
+		t.Fatal(err)
+	}
+	if *record {
+		if err := os.WriteFile(filepath.Join(golden, file), out, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if !bytes.Equal(out, recorded) { // the tests without Java hold ours to it
+		t.Errorf("%s: Java makes other bytes than those recorded", file)
+	}
+}
+
+// A JVM worker reads what we write behind its format as if it weren't there.
+func TestTrailersAgainstJava(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 2))
+	var script strings.Builder
+	for n := range 40 {
+		p := Protocol(1 + n%2)
+		a := Assignment{
+			Leader: fmt.Sprint("connect-", n), LeaderURL: "http://w:8083/", Offset: r.Int64N(99) - 1,
+			Assigned: parseWork(t, randomWork(r, n%5)), Revoked: parseWork(t, randomWork(r, n%3)), HandsOver: true,
+		}
+		bytes, err := a.Encode(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&script, "read\tassignment\t%d\t%x\n", p, bytes)
+		s := WorkerState{URL: "http://w:8083/", Offset: 7, Current: &a, Leaving: true}
+		if bytes, err = s.Encode(p); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&script, "read\tstate\t%d\t%x\n", p, bytes)
+	}
+	compare(t, "trailers.txt", java(t, script.String()))
+}
+
 // Our bytes are those of the JVM's classes, for values never seen before.
 func TestAgainstJava(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 1))
@@ -54,23 +108,6 @@ func TestAgainstJava(t *testing.T) {
 		}
 		fmt.Fprintf(&script, "state\t%d\thttp://ü%d/\t%d%s\n", n%3, n, r.Int64N(99)-1, a)
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(golden, "run"))
-	cmd.Stdin = strings.NewReader(script.String())
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("driver: %v\n%s", err, said.String())
-	}
-	recorded, err := os.ReadFile(filepath.Join(golden, "wire.txt"))
-	if err != nil && !*record {
-		t.Fatal(err)
-	}
-	if *record {
-		if err := os.WriteFile(filepath.Join(golden, "wire.txt"), out, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if !bytes.Equal(out, recorded) { // TestRecordedBytes holds ours to it
-		t.Errorf("Java makes other bytes than those recorded")
-	}
+	out := java(t, script.String())
+	compare(t, "wire.txt", out)
 }

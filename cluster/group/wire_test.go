@@ -110,6 +110,89 @@ func TestRecordedBytes(t *testing.T) {
 	}
 }
 
+// Java read all of ours but the trailer: what it wrote again of it is what we write without.
+func TestRecordedTrailers(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(golden, "trailers.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		p := Protocol(number(t, f[2]))
+		ours, err := hex.DecodeString(f[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		java, err := hex.DecodeString(f[4])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var with, without []byte
+		if f[1] == "state" {
+			s, err := DecodeState(ours)
+			if err != nil || !s.Leaving || s.Current.HandsOver {
+				t.Fatalf("%+v, %v", s, err)
+			}
+			with, err = s.Encode(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Leaving = false
+			without, err = s.Encode(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			a, err := DecodeAssignment(ours)
+			if err != nil || !a.HandsOver {
+				t.Fatalf("%+v, %v", a, err)
+			}
+			with, err = a.Encode(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.HandsOver = false
+			without, err = a.Encode(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(with, ours) || !bytes.Equal(without, java) || len(ours) != len(java)+len(trailer)+1 {
+			t.Errorf("%x\nread and written again %x\nJava's are %x\nours without trailer %x", ours, with, java, without)
+		}
+		read[f[1]]++
+	}
+	if read["state"] < 40 || read["assignment"] < 40 {
+		t.Errorf("recorded are only %v", read)
+	}
+}
+
+// What follows the last known field is only taken for a trailer if it is one.
+func TestTrailerOrNewerFormat(t *testing.T) {
+	a := Assignment{Leader: "m", LeaderURL: "http://w/", Offset: 1}
+	plain, err := a.Encode(Sessioned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		more string
+		want bool
+	}{{"", false}, {"trpe\x01", true}, {"trpe\x03and more", true}, {"trpe\x02", false}, {"trpe", false}, {"trp", false}, {"\x00\x01trpe\x01", false}} {
+		got, err := DecodeAssignment(append(bytes.Clone(plain), tt.more...))
+		if err != nil || got.HandsOver != tt.want {
+			t.Errorf("%q: %t, %v", tt.more, got.HandsOver, err)
+		}
+	}
+	eager, err := Assignment{Leader: "m", HandsOver: true}.Encode(Eager)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(eager, []byte(trailer)) {
+		t.Errorf("protocol eager has a trailer: %x", eager)
+	}
+}
+
 // The bytes that real workers showed in DescribeGroups.
 func TestCapturedBytes(t *testing.T) {
 	url := func(port int) string { return fmt.Sprintf("\x00\x17http://127.0.0.1:%d/", port) }

@@ -118,6 +118,9 @@ public class AssignDriver {
             case "assignment":
                 assignment(f);
                 break;
+            case "read":
+                read(f);
+                break;
             default:
                 throw new IllegalArgumentException("no such line: " + f[0]);
         }
@@ -177,6 +180,18 @@ public class AssignDriver {
             bytes = IncrementalCooperativeConnectProtocol.serializeAssignment(extended(version, f, 2), version == 2);
         }
         out.println(String.join("\t", f) + "\t" + hex(bytes));
+    }
+
+    // read KIND VERSION HEX
+    void read(String[] f) {
+        boolean sessioned = f[2].equals("2");
+        ByteBuffer bytes = ByteBuffer.wrap(HexFormat.of().parseHex(f[3]));
+        ByteBuffer again = f[1].equals("state")
+                ? IncrementalCooperativeConnectProtocol.serializeMetadata(
+                        IncrementalCooperativeConnectProtocol.deserializeMetadata(bytes), sessioned)
+                : IncrementalCooperativeConnectProtocol.serializeAssignment(
+                        IncrementalCooperativeConnectProtocol.deserializeAssignment(bytes), sessioned);
+        out.println(String.join("\t", f) + "\t" + hex(again));
     }
 
     static ExtendedAssignment extended(int version, String[] f, int at) {
