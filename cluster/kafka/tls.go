@@ -3,7 +3,6 @@ package kafka
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -17,12 +16,13 @@ import (
 // tlsSettings are Java's ssl.* settings in Go's terms.
 type tlsSettings struct {
 	base     *tls.Config
-	identify bool // ssl.endpoint.identification.algorithm is not empty
+	identify bool   // ssl.endpoint.identification.algorithm is not empty
+	peer     string // the other side, for errors
 }
 
 // readTLS reads ssl.*; nil if it isn't wanted. Stores are opened only if it is.
 func readTLS(r *reader, wanted bool) *tlsSettings {
-	t := &tlsSettings{base: &tls.Config{}}
+	t := &tlsSettings{base: &tls.Config{}, peer: "broker"}
 	t.base.MinVersion, t.base.MaxVersion = readVersions(r)
 	t.base.CipherSuites = readCiphers(r)
 	switch algorithm := r.str("ssl.endpoint.identification.algorithm", "https"); strings.ToLower(algorithm) {
@@ -148,7 +148,7 @@ func (t *tlsSettings) forHost(host string) *tls.Config {
 
 func (t *tlsSettings) verify(host string, chain []*x509.Certificate) error {
 	if len(chain) == 0 {
-		return errors.New("the broker sent no certificate")
+		return fmt.Errorf("the %s sent no certificate", t.peer)
 	}
 	leaf := chain[0]
 	if !t.trustedAsIs(leaf) {
@@ -157,17 +157,44 @@ func (t *tlsSettings) verify(host string, chain []*x509.Certificate) error {
 			options.Intermediates.AddCert(c)
 		}
 		if _, err := leaf.Verify(options); err != nil {
-			return fmt.Errorf("the broker's certificate is not trusted (ssl.truststore.*): %w", err)
+			return fmt.Errorf("the %s's certificate is not trusted (ssl.truststore.*): %w", t.peer, err)
 		}
 	}
 	if !t.identify || commonNameMatches(leaf, host) {
 		return nil
 	}
 	if err := leaf.VerifyHostname(host); err != nil {
-		return fmt.Errorf("the broker's certificate is for another host "+
-			"(ssl.endpoint.identification.algorithm= turns this check off): %w", err)
+		return fmt.Errorf("the %s's certificate is for another host "+
+			"(ssl.endpoint.identification.algorithm= turns this check off): %w", t.peer, err)
 	}
 	return nil
+}
+
+// WorkerTLS is how a worker speaks to the https listener of another one at host, from Java's ssl.*
+// settings without prefix. As in the JVM worker, whose HTTP client is Jetty's, the certificates of the
+// key store are trusted if there is no trust store, and those of the system if there is neither. An
+// error is errs.Config.
+func WorkerTLS(props Props, host string) (*tls.Config, error) {
+	r := newReader(props)
+	t := readTLS(r, true)
+	if r.err != nil {
+		return nil, r.err
+	}
+	t.peer = "worker"
+	if len(t.base.Certificates) > 0 && t.base.RootCAs == nil {
+		t.base.RootCAs = x509.NewCertPool()
+		if certs, err := keyStore(r).Certificates(); err == nil { // else there is only the key's own
+			for _, c := range certs {
+				t.base.RootCAs.AddCert(c)
+			}
+		}
+		leaf, err := x509.ParseCertificate(t.base.Certificates[0].Certificate[0])
+		if err != nil {
+			return nil, errs.Config.Wrap(err, "certificate of the key store (ssl.keystore.*)")
+		}
+		t.base.RootCAs.AddCert(leaf)
+	}
+	return t.forHost(host), nil
 }
 
 // trustedAsIs reports whether the certificate itself lies in the trust store, which is enough for

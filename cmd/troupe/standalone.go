@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -25,18 +24,6 @@ func standaloneCommand() *cobra.Command {
 			return boot.Standalone(cmd.Context(), boot.Options{
 				Props: props, Connectors: files, Environ: os.Environ(), Log: cmd.OutOrStdout(),
 			})
-		},
-	}
-}
-
-func distributedCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    "distributed worker.properties",
-		Short:  "Run a worker of a cluster (not there yet)",
-		Hidden: true,
-		Args:   cobra.ExactArgs(1),
-		RunE: func(*cobra.Command, []string) error {
-			return &boot.ExitError{Code: boot.ExitUsage, Err: errors.New("distributed mode is not there yet; run the JVM's worker for clusters, or troupe standalone")}
 		},
 	}
 }

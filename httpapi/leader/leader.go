@@ -102,6 +102,9 @@ func NewClient(transport http.RoundTripper) *Client {
 	}}
 }
 
+// Close closes the connections that are kept for the next request. Requests under way go on.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
 // Forward sends a request on to url with the caller's Authorization. An error means that no
 // answer came; every status is an answer.
 func (c *Client) Forward(ctx context.Context, method, url, authorization string, body []byte) (int, []byte, error) {

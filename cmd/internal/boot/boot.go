@@ -22,6 +22,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config/provider"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 	"github.com/troupe-connect/troupe/httpapi"
+	"github.com/troupe-connect/troupe/httpapi/leader"
 	"github.com/troupe-connect/troupe/httpapi/logging"
 )
 
@@ -51,10 +52,10 @@ func exit(code int, err error) error {
 	return &ExitError{code, err}
 }
 
-// Options is what a standalone worker is started with.
+// Options is what a worker is started with.
 type Options struct {
 	Props      map[string]string        // of the worker file, before the environment
-	Connectors []settings.ConnectorFile // to be created at the start
+	Connectors []settings.ConnectorFile // to be created at the start; standalone only
 	Environ    []string                 // os.Environ()
 	Log        io.Writer
 	// Plugins are added to the built-in ones.
@@ -63,11 +64,15 @@ type Options struct {
 	Started func(url string)
 }
 
-// ReadFiles reads a worker file and connector files.
+// ReadFiles reads a worker file and connector files. Without a worker file, "", the environment has
+// to say everything.
 func ReadFiles(workerFile string, connectorFiles []string) (map[string]string, []settings.ConnectorFile, error) {
-	props, err := properties.ReadFile(workerFile)
-	if err != nil {
-		return nil, nil, exit(ExitUsage, fmt.Errorf("worker file: %w", err))
+	var props map[string]string
+	if workerFile != "" {
+		var err error
+		if props, err = properties.ReadFile(workerFile); err != nil {
+			return nil, nil, exit(ExitStartup, fmt.Errorf("worker file: %w", err))
+		}
 	}
 	var files []settings.ConnectorFile
 	for _, path := range connectorFiles {
@@ -87,6 +92,7 @@ func ReadFiles(workerFile string, connectorFiles []string) (map[string]string, [
 // node is a worker with all that belongs to it.
 type node struct {
 	opts      Options
+	mode      settings.Mode
 	log       *slog.Logger
 	levels    *logging.Registry
 	env       settings.Env
@@ -96,15 +102,40 @@ type node struct {
 	rest      *httpapi.Server
 	url       string
 	workerID  string
-	worker    *actors.Worker
 	herder    *gate
+	others    *leader.Client // to the other workers of the cluster; nil if standalone
+	worker    running        // nil until it has started
+	// begin starts the actors, in the way of the mode.
+	begin func(ctx context.Context, clusterID string) (running, error)
+}
+
+// running is a worker whose actors run.
+type running interface {
+	httpapi.Herder
+	// Done is closed when the worker has ended; Err is why, if it gave up.
+	Done() <-chan struct{}
+	Err() error
+	Stop(ctx context.Context) error
 }
 
 // Standalone runs a standalone worker until ctx ends, and then stops it in order. Errors carry
 // the exit code.
 func Standalone(ctx context.Context, opts Options) error {
+	n := &node{opts: opts, mode: settings.Standalone, herder: &gate{}}
+	n.begin = n.beginStandalone
+	return n.run(ctx)
+}
+
+// Distributed runs a worker of a cluster until ctx ends, and then stops it in order: its work goes
+// to the other workers. Errors carry the exit code.
+func Distributed(ctx context.Context, opts Options) error {
+	n := &node{opts: opts, mode: settings.Distributed, herder: &gate{}}
+	n.begin = n.beginDistributed
+	return n.run(ctx)
+}
+
+func (n *node) run(ctx context.Context) error {
 	began := time.Now()
-	n := &node{opts: opts}
 	if err := n.configure(ctx); err != nil {
 		return exit(ExitStartup, err)
 	}
@@ -114,27 +145,27 @@ func Standalone(ctx context.Context, opts Options) error {
 	}
 	serving := make(chan error, 1)
 	go func() { serving <- n.rest.Serve(context.WithoutCancel(ctx)) }()
-	err := n.start(ctx)
-	if err != nil && ctx.Err() == nil {
+	if err := n.start(ctx); err != nil {
+		if ctx.Err() != nil { // told to stop before it had started
+			return exit(ExitUsage, n.stop(ctx, serving))
+		}
 		return errors.Join(exit(ExitStartup, err), n.stop(ctx, serving))
 	}
-	if err == nil {
-		n.log.Info("worker started", "url", n.url, "took", time.Since(began).Round(time.Millisecond), "plugins", len(n.registry.All()))
-		if err := n.createAll(ctx); err != nil {
-			return errors.Join(exit(ExitConnector, err), n.stop(ctx, serving))
-		}
-		if opts.Started != nil {
-			opts.Started(n.url)
-		}
-		select {
-		case <-ctx.Done():
-			n.log.Info("stopping", "because", context.Cause(ctx))
-		case <-n.worker.Done():
-			return errors.Join(exit(ExitUsage, fmt.Errorf("the worker gave up: %w", n.worker.Err())), n.stop(ctx, serving))
-		case err := <-serving:
-			serving <- nil
-			return errors.Join(exit(ExitUsage, fmt.Errorf("REST server: %w", err)), n.stop(ctx, serving))
-		}
+	n.log.Info("worker started", "mode", n.mode.String(), "url", n.url, "took", time.Since(began).Round(time.Millisecond), "plugins", len(n.registry.All()))
+	if err := n.createAll(ctx); err != nil {
+		return errors.Join(exit(ExitConnector, err), n.stop(ctx, serving))
+	}
+	if n.opts.Started != nil {
+		n.opts.Started(n.url)
+	}
+	select {
+	case <-ctx.Done():
+		n.log.Info("stopping", "because", context.Cause(ctx))
+	case <-n.worker.Done():
+		return errors.Join(exit(ExitUsage, fmt.Errorf("the worker gave up: %w", n.worker.Err())), n.stop(ctx, serving))
+	case err := <-serving:
+		serving <- nil
+		return errors.Join(exit(ExitUsage, fmt.Errorf("REST server: %w", err)), n.stop(ctx, serving))
 	}
 	return exit(ExitUsage, n.stop(ctx, serving))
 }
@@ -155,7 +186,7 @@ func (n *node) configure(ctx context.Context) (err error) {
 	if n.providers, err = provider.New(ctx, n.registry, props, n.log); err != nil {
 		return err
 	}
-	w, warnings, err := settings.LoadWorker(ctx, settings.Standalone, props, n.providers.ResolveWorker)
+	w, warnings, err := settings.LoadWorker(ctx, n.mode, props, n.providers.ResolveWorker)
 	if err != nil {
 		return err
 	}
@@ -192,8 +223,8 @@ func (n *node) listen() error {
 	if err != nil {
 		return err
 	}
-	n.herder = &gate{}
-	n.rest, err = httpapi.New(cfg, n.herder, n.registry, httpapi.NewLoggers(n.levels, nil), n.log.With("logger", "org.apache.kafka.connect.runtime.rest"))
+	herder, loggers := n.front(&cfg)
+	n.rest, err = httpapi.New(cfg, herder, n.registry, loggers, n.log.With("logger", "org.apache.kafka.connect.runtime.rest"))
 	if err != nil {
 		return err
 	}
@@ -235,25 +266,43 @@ func localIP(ip net.IP) string {
 	return "127.0.0.1"
 }
 
+// front is what the REST server sees of the mode.
+func (n *node) front(cfg *httpapi.Config) (httpapi.Herder, httpapi.Loggers) {
+	if n.mode == settings.Standalone {
+		return n.herder, httpapi.NewLoggers(n.levels, nil)
+	}
+	n.others = leader.NewClient(peerTransport(n.settings.Rest.TLS))
+	cfg.Forward = n.others
+	m := member{n.herder}
+	return m, httpapi.NewLoggers(n.levels, m.SetLoggerLevel)
+}
+
 // start finds the cluster and starts the actors.
 func (n *node) start(ctx context.Context) error {
 	cluster, err := n.clusterID(ctx)
 	if err != nil {
 		return err
 	}
-	store, err := storage.OpenFileOffsetStore(n.settings.OffsetsFile)
-	if err != nil {
-		return fmt.Errorf("offset.storage.file.filename=%s: %w", n.settings.OffsetsFile, err)
-	}
-	n.worker, err = actors.Start(actors.Config{
-		Settings: &n.settings, Registry: n.registry, Resolve: n.providers.Resolve, Offsets: store,
-		WorkerID: n.workerID, ClusterID: cluster, Log: n.log,
-	})
-	if err != nil {
-		return errors.Join(err, store.Close(ctx))
+	if n.worker, err = n.begin(ctx, cluster); err != nil {
+		return err
 	}
 	n.herder.open(n.worker)
 	return nil
+}
+
+func (n *node) beginStandalone(ctx context.Context, clusterID string) (running, error) {
+	store, err := storage.OpenFileOffsetStore(n.settings.OffsetsFile)
+	if err != nil {
+		return nil, fmt.Errorf("offset.storage.file.filename=%s: %w", n.settings.OffsetsFile, err)
+	}
+	w, err := actors.Start(actors.Config{
+		Settings: &n.settings, Registry: n.registry, Resolve: n.providers.Resolve, Offsets: store,
+		WorkerID: n.workerID, ClusterID: clusterID, Log: n.log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, store.Close(ctx))
+	}
+	return w, nil
 }
 
 // clusterWait is how long a worker looks for its cluster at the start, as the JVM's; clusterTry is
@@ -326,6 +375,9 @@ func (n *node) stop(ctx context.Context, serving <-chan error) error {
 	<-serving //nolint:errcheck // it ends because it was shut down
 	if n.worker != nil {
 		problems = append(problems, n.worker.Stop(ctx))
+	}
+	if n.others != nil {
+		n.others.Close()
 	}
 	err := errors.Join(problems...)
 	if err != nil {

@@ -1,0 +1,62 @@
+package boot
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/httpapi/leader"
+)
+
+// dialTimeout bounds how long the connection to another worker may take to be made; the request's
+// own deadline holds for the rest.
+const dialTimeout = 15 * time.Second
+
+// peers is package leader's client as the actors want it.
+type peers struct{ client *leader.Client }
+
+func (p peers) PutTaskConfigs(ctx context.Context, url, connector string, configs []map[string]string, key []byte, algorithm string) error {
+	return p.client.PutTaskConfigs(ctx, url, connector, configs, leader.Key{Secret: key, Algorithm: algorithm})
+}
+
+func (p peers) FenceZombies(ctx context.Context, url, connector string, key []byte, algorithm string) error {
+	return p.client.FenceZombies(ctx, url, connector, leader.Key{Secret: key, Algorithm: algorithm})
+}
+
+// peerTransport carries requests to other workers. Those with https listeners are spoken to with the
+// TLS settings of this worker's own listeners (props, without prefix), as among JVM workers. Stores are
+// opened at each connection: renewed certificates count without a restart, and settings that are meant
+// for brokers only do no harm where all listeners are http.
+func peerTransport(props map[string]string) *http.Transport {
+	t := leader.Transport()
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	t.DialContext = dialer.DialContext
+	t.ForceAttemptHTTP2 = false // DialTLSContext settles on HTTP/1.1
+	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		conf, err := kafka.WorkerTLS(props, host)
+		if err != nil {
+			return nil, fmt.Errorf("https to other workers (listeners.https.ssl.*, else ssl.*): %w", err)
+		}
+		raw, err := dialer.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		conn := tls.Client(raw, conf)
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		if err := conn.HandshakeContext(ctx); err != nil {
+			return nil, errors.Join(err, raw.Close())
+		}
+		return conn, nil
+	}
+	return t
+}
