@@ -75,7 +75,7 @@ const mostMembers = 16
 
 // Explain tells a person what a round moves and why, in attributes of one log line: who came and went,
 // what each member starts and stops, what waits and until when. What is empty is left out, long lists are
-// cut. name says how a member is called; for one that is gone it may have nothing but its id to say.
+// cut. name says how a member is called, by its URL, say; for one that is gone it may have but its id.
 func Explain(in Input, plan Plan, name func(id string) string) []slog.Attr {
 	why := plan.Why
 	var out []slog.Attr
@@ -118,7 +118,11 @@ func clock(t time.Time) string { return t.Format("15:04:05") }
 func members(ids []string, name func(string) string) string {
 	var texts []string
 	for _, id := range ids {
-		texts = append(texts, name(id))
+		text := name(id)
+		if text != id {
+			text += " (" + id + ")"
+		}
+		texts = append(texts, text)
 	}
 	return state.Cut(texts, mostMembers, ", ")
 }

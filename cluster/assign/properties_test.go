@@ -2,6 +2,7 @@ package assign
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -265,6 +266,102 @@ func TestNoPingPong(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Members that leave on purpose: what they ran goes on at once elsewhere, evenly, nothing else moves, and
+// nothing waits, neither now nor when they are gone.
+func TestHandOverMovesOnlyWhatIsHandedOver(t *testing.T) {
+	for seed := range uint64(1000) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		s := settled(t, r, maxDelays[r.IntN(len(maxDelays))])
+		if len(s.members) < 2 {
+			continue
+		}
+		before := owners(s)
+		gone := map[string]bool{}
+		for range 1 + r.IntN(len(s.members)-1) {
+			id := s.members[r.IntN(len(s.members))].ID
+			if !gone[id] && len(s.members) > 1 {
+				gone[id] = true
+				s.handOver(id)
+			}
+		}
+		plan := s.rebalance(true)
+		checkRound(t, s)
+		if plan.Delay != 0 {
+			t.Fatalf("seed %d: a delay of %s", seed, plan.Delay)
+		}
+		checkSettled(t, s)
+		for i, id := range owners(s) {
+			if was := before[i]; gone[was] == (id == was) {
+				t.Errorf("seed %d: %v was with %s and is with %s", seed, i, was, id)
+			}
+		}
+		after := owners(s)
+		if n := s.settle(); n != 1 {
+			t.Errorf("seed %d: when they are gone, %d rounds", seed, n)
+		}
+		if now := owners(s); !maps.Equal(now, after) {
+			t.Errorf("seed %d: when they are gone, it is %v and was %v", seed, now, after)
+		}
+	}
+}
+
+// Amid crashes, lost answers and leaders that change, what is handed over never waits: it runs after the
+// round that hears of it, or when the answer is lost after the next. And the group settles.
+func TestHandedOverNeverWaits(t *testing.T) {
+	handed := 0
+	for seed := range uint64(1500) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		delay := maxDelays[r.IntN(len(maxDelays))]
+		s := settled(t, r, delay)
+		s.join("stays")
+		for round := range 20 {
+			if r.IntN(2) == 0 {
+				s.step(r)
+			}
+			if r.IntN(9) == 0 {
+				s.c = NewCooperative(delay)
+			}
+			if n := len(s.members); n > 1 && r.IntN(3) == 0 {
+				given := s.members[r.IntN(n)]
+				s.handOver(given.ID)
+				var missed []string
+				if r.IntN(3) == 0 {
+					missed = append(missed, s.members[r.IntN(len(s.members))].ID)
+				}
+				s.rebalance(r.IntN(8) > 0, missed...)
+				if missed != nil {
+					s.rebalance(true)
+				}
+				runs := owners(s)
+				configured := s.lastIn.configured()
+				for _, i := range given.Runs.items() {
+					if _, ok := runs[i]; !ok && configured.has(i) && !waitsToMove(s, i) {
+						t.Fatalf("seed %d, round %d: %v of %s waits: %+v", seed, round, i, given.ID, s.lastPlan)
+					}
+					handed++
+				}
+			}
+		}
+		if s.settle() < 0 {
+			t.Fatalf("seed %d: does not settle", seed)
+		}
+		checkSettled(t, s)
+	}
+	if handed < 1000 {
+		t.Errorf("only %d were handed over", handed)
+	}
+}
+
+// waitsToMove reports whether the last round revoked the item, so that the next one gives it out.
+func waitsToMove(s *simulation, i item) bool {
+	for _, share := range s.lastPlan.Shares {
+		if slices.Contains(share.Revoked.items(), i) {
+			return true
+		}
+	}
+	return false
 }
 
 // Inputs stay as they were: the caller may use them again.

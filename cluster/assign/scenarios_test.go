@@ -15,10 +15,11 @@ import (
 //	group max-delay=5m      a new group, its leader's planner new too
 //	connector NAME TASKS    sets what is configured; delete NAME removes it
 //	join ID…, leave ID…     members; what a member ran goes with it
+//	hand-over ID…           members that leave in the next round, giving away what they ran
 //	wait DURATION
 //	new-leader              the planner is a new one: it knows nothing of before
-//	rebalance [lost=ID] [unseen]   a round; lost: the member doesn't get its share; unseen: the leader
-//	                        doesn't see the round completed
+//	rebalance [lost=ID] [unseen] [explain]   a round; lost: the member doesn't get its share; unseen: the
+//	                        leader doesn't see the round completed; explain: print what the log says of it
 //	eager                   a round of the eager assignor, which changes nothing here
 //
 // rebalance and eager print what each member gets (+), gives up (-) and runs (=).
@@ -52,6 +53,8 @@ func TestScenarios(t *testing.T) {
 					}
 					s.leave(id)
 				}
+			case "hand-over":
+				s.handOver(names...)
 			case "wait":
 				s.now = s.now.Add(duration(t, d, names[0]))
 			case "new-leader":
@@ -63,7 +66,11 @@ func TestScenarios(t *testing.T) {
 					d.ScanArgs(t, "lost", &id)
 					missed = append(missed, id)
 				}
-				return planText(s.rebalance(!slices.Contains(names, "unseen"), missed...))
+				plan := s.rebalance(!slices.Contains(names, "unseen"), missed...)
+				if slices.Contains(names, "explain") {
+					return explainText(s.lastIn, plan)
+				}
+				return planText(plan)
 			case "eager":
 				return planText(Eager(Input{Members: s.members, Configured: s.config}))
 			default:
@@ -81,6 +88,15 @@ func duration(t *testing.T, d *datadriven.TestData, text string) time.Duration {
 		d.Fatalf(t, "%v", err)
 	}
 	return out
+}
+
+func explainText(in Input, p Plan) string {
+	var b strings.Builder
+	p.Why.Until = p.Why.Until.UTC()
+	for _, a := range Explain(in, p, func(id string) string { return "http://" + id + ":8083/" }) {
+		fmt.Fprintf(&b, "%s: %s\n", a.Key, a.Value)
+	}
+	return b.String()
 }
 
 func planText(p Plan) string {

@@ -16,6 +16,7 @@ type simulation struct {
 	now       time.Time
 	gen, last int
 	members   []Member
+	leaving   []Member // of the next round
 	config    Work
 	lastIn    Input
 	lastPlan  Plan
@@ -36,6 +37,16 @@ func (s *simulation) find(id string) int {
 func (s *simulation) leave(id string) {
 	if n := s.find(id); n >= 0 {
 		s.members = slices.Delete(s.members, n, n+1)
+	}
+}
+
+// handOver makes members leave on purpose: the next round is told of them.
+func (s *simulation) handOver(ids ...string) {
+	for _, id := range ids {
+		if n := s.find(id); n >= 0 {
+			s.leaving = append(s.leaving, s.members[n])
+		}
+		s.leave(id)
 	}
 }
 
@@ -62,6 +73,7 @@ func (s *simulation) rebalance(completed bool, missed ...string) Plan {
 			Connectors: slices.Clone(m.Runs.Connectors), Tasks: slices.Clone(m.Runs.Tasks),
 		}})
 	}
+	in.Leaving, s.leaving = s.leaving, nil
 	plan := s.c.Plan(in)
 	for n := range s.members {
 		if m := &s.members[n]; !slices.Contains(missed, m.ID) {

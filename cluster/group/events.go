@@ -49,9 +49,19 @@ type Round struct {
 	// Leaving are members that have stopped what they ran and are about to go: they are to get nothing,
 	// and what they ran is to be given to Members now. Never with Eager.
 	Leaving []RoundMember
+	// urls are those of the members of this round and of the last that this member led.
+	urls map[string]string
 	// MaxOffset is the highest config offset of all members. A leader that hasn't read as far, and
 	// can't now, answers with ConfigMismatch and this offset.
 	MaxOffset int64
+}
+
+// Name is the REST URL of a member of this round or of the last one that this member led; of others, the id.
+func (r Round) Name(id string) string {
+	if url := r.urls[id]; url != "" {
+		return url
+	}
+	return id
 }
 
 // RoundMember is a member with what it says of itself.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -44,7 +45,8 @@ type Member struct {
 	protocol       Protocol
 	lastGeneration int
 	current        *Assignment
-	beats          *heartbeats // nil when not a member
+	beats          *heartbeats       // nil when not a member
+	urls           map[string]string // by member, of the last round that it led
 }
 
 // wish is what was asked of the member and not yet done.
@@ -421,6 +423,7 @@ func (m *Member) lead(ctx context.Context, protocol Protocol, joined kafka.JoinR
 		}
 		round.MaxOffset = max(round.MaxOffset, worker.Offset)
 	}
+	round.urls, m.urls = m.rename(round)
 	var plan Plan
 	var err error
 	m.attend(ctx, func(ctx context.Context) { plan, err = m.h.Plan(ctx, round) })
@@ -439,4 +442,19 @@ func (m *Member) lead(ctx context.Context, protocol Protocol, joined kafka.JoinR
 		}
 	}
 	return out, plan.Why, nil
+}
+
+// rename returns the URLs of the members of this round, and those of the last beside them.
+func (m *Member) rename(round Round) (all, here map[string]string) {
+	here = make(map[string]string, len(round.Members)+len(round.Leaving))
+	for _, member := range slices.Concat(round.Members, round.Leaving) {
+		here[member.ID] = member.URL
+	}
+	all = maps.Clone(here)
+	for id, url := range m.urls {
+		if all[id] == "" {
+			all[id] = url
+		}
+	}
+	return all, here
 }

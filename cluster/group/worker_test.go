@@ -219,7 +219,7 @@ func (k *worker) Plan(_ context.Context, r group.Round) (group.Plan, error) {
 	} else {
 		made = k.coop.Plan(in)
 	}
-	plan := group.Plan{Offset: offset, Delay: made.Delay, Shares: map[string]group.Share{}, Why: assign.Explain(in, made, func(id string) string { return id })}
+	plan := group.Plan{Offset: offset, Delay: made.Delay, Shares: map[string]group.Share{}, Why: assign.Explain(in, made, r.Name)}
 	for id, s := range made.Shares {
 		plan.Shares[id] = group.Share{Assigned: group.Work(s.Assigned), Revoked: group.Work(s.Revoked)}
 	}
