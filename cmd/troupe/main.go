@@ -70,6 +70,6 @@ func command() *cobra.Command {
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(standaloneCommand(), distributedCommand(), quickstartCommand(), transformCommand())
+	root.AddCommand(standaloneCommand(), distributedCommand(), quickstartCommand(), transformCommand(), dlqCommand())
 	return root
 }
