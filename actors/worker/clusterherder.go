@@ -465,13 +465,16 @@ func (h *clusterHerder) calmed() {
 }
 
 func (h *clusterHerder) targetUpdated(name string) {
+	target := h.d.store.Snapshot().Target(name)
+	h.log.Info("target state changed", "connector", name, "target", string(target))
 	if c := h.charges[name]; c != nil && !c.closing {
-		h.ctx.Send(c.pid, connector.SetTarget{Target: h.d.store.Snapshot().Target(name)})
+		h.ctx.Send(c.pid, connector.SetTarget{Target: target})
 	}
 }
 
 // restartRequested restarts what is here of what the request selects (KIP-745).
 func (h *clusterHerder) restartRequested(r storage.RestartRequest) {
+	h.log.Info("restart requested", "connector", r.Connector, "tasks too", r.IncludeTasks, "only what failed", r.OnlyFailed)
 	c := h.charges[r.Connector]
 	if c == nil || c.closing {
 		return

@@ -31,6 +31,7 @@ type TopicStatusStore struct {
 	connectors map[string]state.Status
 	tasks      map[string]map[int]state.Status
 	topics     map[string]map[string]TopicStatus // connector -> topic
+	own        map[string]state.Status           // by key: what this worker said last of what it runs
 
 	writer statusWriter
 }
@@ -43,6 +44,7 @@ func NewTopicStatusStore(cfg TopicConfig, admin *kafka.Admin, log *slog.Logger, 
 		connectors: map[string]state.Status{},
 		tasks:      map[string]map[int]state.Status{},
 		topics:     map[string]map[string]TopicStatus{},
+		own:        map[string]state.Status{},
 	}
 	lc := cfg.log("status.storage.topic", "connector and task statuses", "statuses")
 	lc.ReadCommitted, lc.NoRetries = false, true
@@ -115,8 +117,31 @@ func (s *TopicStatusStore) putIf(key string, st state.Status, allowed func() boo
 	if !allowed() {
 		return
 	}
+	s.mu.Lock()
+	if st.State == state.Unassigned || st.State == state.Destroyed {
+		delete(s.own, key)
+	} else {
+		s.own[key] = st
+	}
+	s.mu.Unlock()
+	s.enqueue(key, st, allowed)
+}
+
+func (s *TopicStatusStore) enqueue(key string, st state.Status, allowed func() bool) {
 	generation := st.Generation
 	s.writer.enqueue(&statusWrite{key: key, value: encodeStatus(st), generation: &generation, allowed: allowed})
+}
+
+// late reports whether a status that was read is the belated word of a worker that ran, in an earlier
+// generation, what this worker runs now: a write that waited for its broker, for instance. This worker's
+// own is then written again, since it is the last record that counts. s.mu is held.
+func (s *TopicStatusStore) late(key string, st state.Status) bool {
+	own, ok := s.own[key]
+	if !ok || st.WorkerID == own.WorkerID || st.Generation >= own.Generation {
+		return false
+	}
+	s.enqueue(key, own, func() bool { return true })
+	return true
 }
 
 // AddTopic notes that a task uses a topic, unless that is known. It reports whether it was news.
@@ -235,7 +260,9 @@ func (s *TopicStatusStore) applyConnector(name string, value []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.connectors[name] = st
+	if !s.late(connectorStatusKey(name), st) {
+		s.connectors[name] = st
+	}
 	return nil
 }
 
@@ -260,6 +287,9 @@ func (s *TopicStatusStore) applyTask(key string, value []byte) error {
 		if len(tasks) == 0 {
 			delete(s.tasks, id.Connector)
 		}
+		return nil
+	}
+	if s.late(taskStatusKey(id), st) {
 		return nil
 	}
 	// A worker that gave a task up may say so after the one that took it over began to run it, when

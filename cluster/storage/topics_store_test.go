@@ -317,6 +317,40 @@ func TestSafeStatuses(t *testing.T) {
 	}
 }
 
+// What a worker gave up and said so only after another ran it, because its write waited for a broker, doesn't
+// stay the last word.
+func TestLateStatuses(t *testing.T) {
+	c := kafkatest.New(t)
+	before, now := startStatuses(t, c), startStatuses(t, c)
+	id := state.TaskID{Connector: "c", Task: 0}
+	flush := func(s *TopicStatusStore) {
+		t.Helper()
+		if err := errors.Join(s.Flush(soon(t)), s.Refresh(soon(t))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, word := range []state.State{state.Running, state.Paused} {
+		own := state.Status{State: word, WorkerID: "w2", Generation: 6}
+		now.PutTask(id, own)
+		now.PutConnector("c", own)
+		flush(now)
+		before.PutTask(id, state.Status{State: state.Unassigned, WorkerID: "w1", Generation: 4})
+		before.PutConnector("c", state.Status{State: state.Unassigned, WorkerID: "w1", Generation: 4})
+		flush(before)
+		flush(now) // reads it, and writes its own again
+		flush(now)
+		last := map[string]string{}
+		for _, r := range c.Records("statuses") {
+			last[string(r.Key)] = string(r.Value)
+		}
+		for _, key := range []string{"status-task-c-0", "status-connector-c"} {
+			if !strings.Contains(last[key], string(word)) {
+				t.Errorf("%s ends with %s", key, last[key])
+			}
+		}
+	}
+}
+
 func TestActiveTopics(t *testing.T) {
 	c := kafkatest.New(t)
 	s := startStatuses(t, c)
