@@ -280,7 +280,7 @@ func TestWorkersShare(t *testing.T) {
 			return errs.KindOf(err) == errs.NotFound
 		})
 		b.stop()
-		g.wait(30*time.Second, "two have the work of three", func() bool { return g.settled(4, 12) && g.shown("c0", 3) })
+		g.wait(8*time.Second, "two have the work of three, without the delay of 10 s", func() bool { return g.settled(4, 12) && g.shown("c0", 3) })
 		a.stop()
 		g.wait(30*time.Second, "one has the work of two", func() bool { return g.settled(4, 12) && g.shown("c0", 3) })
 	})

@@ -200,7 +200,7 @@ func (d *Distributed) Stop(ctx context.Context) error {
 	h := d.root
 	h.once.Do(func() {
 		by := time.Now().Add(h.timeout)
-		ctx, cancel := context.WithDeadline(ctx, by.Add(stopMargin))
+		ctx, cancel := context.WithDeadline(ctx, by.Add(stopMargin+handOverLimit(d.cfg.Settings.HeartbeatInterval)))
 		defer cancel()
 		d.group.closing()
 		left, err := askHerder(ctx, h.herder, func(r act.Reply[[]string]) any { return stopAll{By: by, Done: r} })

@@ -38,7 +38,7 @@ type membership struct {
 	behind  bool                    // left the group since the config topic could not be read
 	delayed *time.Timer             // until the rebalance that the leader planned
 	stopped bool                    // the worker stops: nothing is to start any more
-	cancel  context.CancelFunc      // ends the member's Run
+	cancel  context.CancelCauseFunc // ends the member's Run
 	ended   chan struct{}           // closed when Run has ended; nil before
 }
 
@@ -71,16 +71,19 @@ func newMembership(d *Distributed, protocol group.Protocol) (*membership, error)
 		d: d, log: log, co: co, coop: assign.NewCooperative(w.ScheduledRebalanceMaxDelay),
 		wake: make(chan struct{}, 1), work: workSet{}, gen: -1, change: make(chan struct{}),
 	}
-	m.member = group.New(co, group.Config{URL: d.cfg.URL, Protocol: protocol, Log: log}, m)
+	m.member = group.New(co, group.Config{URL: d.cfg.URL, Protocol: protocol, HandOver: handOverLimit(w.HeartbeatInterval), Log: log}, m)
 	return m, nil
 }
 
+// handOverLimit is how long a worker that stops may take to hand its work over: the others hear of
+// it with their next heartbeat.
+func handOverLimit(heartbeat time.Duration) time.Duration { return heartbeat + 2*time.Second }
+
 // clusterActor owns the goroutines of the membership: the member's own, and the keeper.
 type clusterActor struct {
-	m       *membership
-	ended   chan struct{}
-	cancel  context.CancelFunc
-	stopped bool
+	m      *membership
+	ended  chan struct{}
+	cancel context.CancelCauseFunc
 }
 
 const (
@@ -96,10 +99,10 @@ func clusterProps(m *membership) *actor.Props {
 func (a *clusterActor) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
-		ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // the actor starts its goroutines here
+		ctx, cancel := context.WithCancelCause(context.Background()) //nolint:forbidigo // the actor starts its goroutines here
 		a.cancel, a.ended = cancel, make(chan struct{})
 		if !a.m.begin(cancel, a.ended) {
-			cancel()
+			cancel(nil)
 		}
 		act.Go(c, ctx, memberExit, []string{"of", "group member"}, func(ctx context.Context) (any, error) { return nil, a.m.member.Run(ctx) })
 		act.Go(c, ctx, keeperExit, []string{"of", "leader's duties"}, func(ctx context.Context) (any, error) { return nil, a.m.keep(ctx) })
@@ -115,12 +118,12 @@ func (a *clusterActor) Receive(c actor.Context) {
 			panic(act.AsFailure(m.Err, false))
 		}
 	case *actor.Stopping:
-		a.cancel()
+		a.cancel(nil)
 	}
 }
 
 // begin takes note of the member's goroutine; false if the worker stops already.
-func (m *membership) begin(cancel context.CancelFunc, ended chan struct{}) bool {
+func (m *membership) begin(cancel context.CancelCauseFunc, ended chan struct{}) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cancel, m.ended = cancel, ended
@@ -136,13 +139,13 @@ func (m *membership) closing() {
 	m.undelay()
 }
 
-// leave ends the membership and waits for that until ctx ends.
+// leave hands over what has stopped, ends the membership and waits for that until ctx ends.
 func (m *membership) leave(ctx context.Context) {
 	m.mu.Lock()
 	cancel, ended := m.cancel, m.ended
 	m.mu.Unlock()
 	if cancel != nil {
-		cancel()
+		cancel(group.ErrHandOver)
 		select {
 		case <-ended:
 		case <-ctx.Done():
@@ -242,6 +245,9 @@ func (m *membership) Plan(ctx context.Context, r group.Round) (group.Plan, error
 		in.Configured.Connectors = append(in.Configured.Connectors, name)
 		in.Configured.Tasks = append(in.Configured.Tasks, snapshot.Tasks(name)...)
 	}
+	for _, member := range r.Leaving {
+		in.Leaving = append(in.Leaving, assign.Member{ID: member.ID, Runs: assign.Work(member.Runs())})
+	}
 	urls := make(map[string]string, len(r.Members))
 	for _, member := range r.Members {
 		in.Members = append(in.Members, assign.Member{ID: member.ID, Runs: assign.Work(member.Runs())})
@@ -253,7 +259,10 @@ func (m *membership) Plan(ctx context.Context, r group.Round) (group.Plan, error
 	} else {
 		made = m.coop.Plan(in)
 	}
-	plan := group.Plan{Offset: snapshot.Offset(), Delay: made.Delay, Shares: make(map[string]group.Share, len(made.Shares))}
+	plan := group.Plan{
+		Offset: snapshot.Offset(), Delay: made.Delay, Shares: make(map[string]group.Share, len(made.Shares)),
+		Why: assign.Explain(in, made, r.Name),
+	}
 	owners := map[state.TaskID]string{}
 	for id, s := range made.Shares {
 		plan.Shares[id] = group.Share{Assigned: group.Work(s.Assigned), Revoked: group.Work(s.Revoked)}
