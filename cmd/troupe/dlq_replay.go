@@ -132,6 +132,10 @@ func (t *dlqReplay) sums(totals *dlq.Totals, topic string) error {
 	if t.dryRun {
 		verb = "would replay"
 	}
+	if totals.Read == 0 {
+		_, err := fmt.Fprintf(t.out, "%s 0 letters: topic %s holds none that were not replayed before\n", verb, topic)
+		return err
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %d of %d letters read of topic %s", verb, totals.Replayed, totals.Read, topic)
 	for i, to := range slices.Sorted(maps.Keys(totals.To)) {

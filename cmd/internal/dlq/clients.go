@@ -106,13 +106,11 @@ func (c *Clients) Admin() (*kafka.Admin, error) { return kafka.NewAdmin(c.admin,
 // transactional are the settings of the producer of a replay. What contradicts transactions is left
 // out.
 func (c *Clients) transactional(id string) kafka.Props {
-	props := kafka.Props{
-		"max.block.ms": "60000",
-		// Without a limit a record for a partition that has no leader would be tried for ever.
-		"delivery.timeout.ms": "60000",
-	}
+	props := kafka.Props{"max.block.ms": "60000"}
 	for k, v := range c.producer {
 		switch k {
+		// There is no limit for single records, which the client would measure from a record's own time: it
+		// is the transaction that has one.
 		case "acks", "enable.idempotence", "retries", "max.in.flight.requests.per.connection",
 			"max.block.ms", "delivery.timeout.ms", "transaction.timeout.ms", "transactional.id":
 		default:

@@ -51,7 +51,8 @@ const (
 	chunkRecords = 1000
 	chunkBytes   = 4 << 20
 	chunkTime    = time.Second // of reading and editing: who edits by hand loses nothing
-	commitLimit  = 90 * time.Second
+	commitLimit  = 50 * time.Second // less than transaction.timeout.ms, which is a minute
+	abortLimit   = 10 * time.Second
 )
 
 // Run replays. What the totals name was written, whatever the error; each letter was written once, and is

@@ -220,8 +220,12 @@ func WouldText(l *Letter, out *kafka.Record) string {
 		return printable(l.Place()) + " would be left out\n"
 	}
 	to := place(out.Topic, out.Partition, -1)
-	if out.Partition < 0 {
+	switch {
+	case out.Partition >= 0:
+	case len(out.Key) > 0:
 		to += " (partition by key)"
+	default:
+		to += " (any partition)"
 	}
 	return fmt.Sprintf("%s -> %s  key %s  value %s\n", printable(l.Place()), printable(to), oneLine(out.Key), oneLine(out.Value))
 }

@@ -143,6 +143,8 @@ func (r *replaying) transact(ctx context.Context) error {
 		err = r.producer.Flush(ctx)
 	}
 	if err = errors.Join(first.get(), err); err != nil {
+		ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), abortLimit, fmt.Errorf("it took more than %s", abortLimit))
+		defer cancel()
 		return errors.Join(r.whose(err), r.producer.AbortTransaction(ctx))
 	}
 	if err := r.producer.CommitTransaction(ctx); err != nil {
