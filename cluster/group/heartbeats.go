@@ -76,7 +76,7 @@ func (m *Member) beat(ctx context.Context, b *heartbeats, id string, generation 
 			b.tell(errBusy)
 			return
 		}
-		err := m.beatOnce(ctx, id, generation)
+		err := m.co.Heartbeat(ctx, id, generation)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -91,13 +91,6 @@ func (m *Member) beat(ctx context.Context, b *heartbeats, id string, generation 
 			return
 		}
 	}
-}
-
-// beatOnce sends one heartbeat; a broker that says nothing for the whole session counts as unreachable.
-func (m *Member) beatOnce(ctx context.Context, id string, generation int) error {
-	ctx, cancel := context.WithTimeout(ctx, m.timing.SessionTimeout)
-	defer cancel()
-	return m.co.Heartbeat(ctx, id, generation)
 }
 
 func (m *Member) leaveBusy(ctx context.Context, id string) {

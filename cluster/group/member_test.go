@@ -212,29 +212,6 @@ func TestProtocolFallsBack(t *testing.T) {
 	})
 }
 
-// Without a coordinator, or with one that says nothing any more, a worker stops what it runs, and has it
-// back with the coordinator. In real time: the clients then wait in locks, for which a bubble's clock
-// doesn't go on.
-func TestCoordinatorGone(t *testing.T) {
-	for name, hide := range map[string]func(*kafkatest.Cluster){"down": (*kafkatest.Cluster).Stop, "silent": (*kafkatest.Cluster).Hang} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, kafka.Props{
-				"session.timeout.ms": "600", "heartbeat.interval.ms": "100", "rebalance.timeout.ms": "1000",
-				"request.timeout.ms": "500", "retry.backoff.ms": "10", "retry.backoff.max.ms": "50",
-			})
-			w.delay = 0
-			w.configure(3, "a", "b")
-			k := w.start("k", group.Sessioned)
-			kafkatest.Eventually(t, "work runs", func() bool { return k.runs() == 8 })
-			hide(w.cluster)
-			kafkatest.Eventually(t, "work is lost", func() bool { return k.runs() == 0 && k.last().Kind == group.Lost })
-			w.cluster.Start()
-			kafkatest.Eventually(t, "work runs again", func() bool { return k.runs() == 8 })
-		})
-	}
-}
-
 // A group that moves from broker to broker is followed, without losing anything.
 func TestCoordinatorMoves(t *testing.T) {
 	bubble(t, func(w *world) {

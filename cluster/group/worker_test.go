@@ -26,6 +26,7 @@ import (
 type world struct {
 	t       *testing.T
 	cluster *kafkatest.Cluster
+	dial    kafka.Option // how workers reach it
 	timing  kafka.Props
 	limit   time.Duration // of handing over
 	delay   time.Duration // scheduled.rebalance.max.delay.ms
@@ -69,8 +70,9 @@ func bubble(t *testing.T, f func(*world)) {
 }
 
 func newWorld(t *testing.T, timing kafka.Props, opts ...kafkatest.Option) *world {
+	cluster := kafkatest.New(t, opts...)
 	return &world{
-		t: t, cluster: kafkatest.New(t, opts...), timing: timing, delay: 5 * time.Minute,
+		t: t, cluster: cluster, dial: cluster.Option(), timing: timing, delay: 5 * time.Minute,
 		ledger: map[state.TaskID]*worker{}, offset: -1,
 	}
 }
@@ -108,7 +110,7 @@ func (w *world) start(name string, protocol group.Protocol) *worker {
 	props := w.cluster.Props()
 	maps.Copy(props, w.timing)
 	props["client.id"] = name
-	co, err := kafka.NewCoordinator(props, "workers", quiet(), w.cluster.Option())
+	co, err := kafka.NewCoordinator(props, "workers", quiet(), w.dial)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -31,9 +31,11 @@ var (
 // Heartbeat over another; so Heartbeat may be called beside the others. Otherwise calls are made one at
 // a time.
 //
-// A call ends at once when its context does. While the group moves from broker to broker it tries again;
-// when no coordinator was reached for heartbeat.interval.ms it fails with an error that is Retriable and
-// no ErrRebalance. Errors are classified (see Classify) and name the group.
+// A call ends at once when its context does. While the group moves from broker to broker it tries again, and
+// fails with an error that is Retriable and no ErrRebalance when the group has no coordinator, or no broker
+// to ask is reached, for heartbeat.interval.ms (as in Java; a member then gives up its work), or when the
+// coordinator that the brokers name doesn't answer for two sessions. Errors are classified (see Classify)
+// and name the group.
 type Coordinator struct {
 	group  string
 	admin  *Admin // finds the coordinator
@@ -208,9 +210,10 @@ func (c *Coordinator) Sync(ctx context.Context, r SyncRequest) ([]byte, error) {
 	return out, failed(err, "sync with group %s", c.group)
 }
 
-// Heartbeat says that the member lives. Its errors say what to do, see ErrRebalance and the others.
+// Heartbeat says that the member lives. Its errors say what to do, see ErrRebalance and the others. A
+// coordinator that is silent for SessionTimeout is looked for anew, perhaps it is another by now.
 func (c *Coordinator) Heartbeat(ctx context.Context, memberID string, generation int) error {
-	err := c.retried(ctx, c.beats, c.admin.s.requestTimeout, func(b *sarama.Broker) error {
+	err := c.retried(ctx, c.beats, min(c.timing.SessionTimeout, c.admin.s.requestTimeout), func(b *sarama.Broker) error {
 		resp, err := b.Heartbeat(&sarama.HeartbeatRequest{Version: 4, GroupId: c.group, GenerationId: int32(generation), MemberId: memberID})
 		if err == nil && resp.Err != sarama.ErrNoError {
 			err = resp.Err
@@ -248,12 +251,18 @@ func (c *Coordinator) Leave(ctx context.Context, memberID, reason string) error 
 // Backoff is how long to wait after so many tries, 1 and up: retry.backoff.ms to retry.backoff.max.ms.
 func (c *Coordinator) Backoff(tries int) time.Duration { return c.admin.s.backoff(tries) }
 
-// retried tries until it succeeds, trying doesn't help, ctx ends, or no coordinator was reached for as
-// long as a heartbeat may take. What failed last is in the error.
+// retried tries until it succeeds, trying doesn't help, ctx ends, the coordinator can't be found, or it is
+// found and not reached for two sessions. What failed last is in the error.
+//
+// A coordinator whose broker has crashed is still named by the others until the controller misses that
+// broker (broker.session.timeout.ms, 9 s) and elects another, which grants all members a whole session.
+// Java goes on for as long as one is named; two sessions bound how long a member that is cut off from
+// the coordinator alone, and which the group has given up, takes itself for one.
 func (c *Coordinator) retried(ctx context.Context, link *groupLink, limit time.Duration, op func(*sarama.Broker) error) error {
 	var before error      // says more than that ctx ended
-	var silence time.Time // since when nobody answers
+	var silence time.Time // since when the coordinator doesn't answer
 	for tries := 1; ; tries++ {
+		began := time.Now()
 		err := c.once(ctx, link, limit, op)
 		if ctx.Err() != nil && err != nil {
 			return errors.Join(ctx.Err(), before)
@@ -261,16 +270,16 @@ func (c *Coordinator) retried(ctx context.Context, link *groupLink, limit time.D
 		if err == nil || Classify(err) != Retriable || errors.Is(err, ErrRebalance) {
 			return err
 		}
-		_, answered := codeOf(err)
 		if _, nowhere := errors.AsType[unfound](err); nowhere {
-			answered = false
+			return err // it was looked for long enough
 		}
+		_, answered := codeOf(err)
 		switch {
 		case answered:
 			silence = time.Time{}
 		case silence.IsZero():
-			silence = time.Now()
-		case time.Since(silence) >= c.timing.HeartbeatInterval:
+			silence = began
+		case time.Since(silence) >= 2*c.timing.SessionTimeout:
 			return err
 		}
 		before = err
@@ -303,6 +312,21 @@ func (c *Coordinator) once(ctx context.Context, link *groupLink, limit time.Dura
 		link.drop()
 	}
 	return err
+}
+
+// look looks for the coordinator for a heartbeat's interval. It asks three times: of several brokers sarama
+// asks the one that owes it the fewest answers, so not one again that is silent.
+func (c *Coordinator) look(ctx context.Context) (address string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timing.HeartbeatInterval)
+	defer cancel()
+	for {
+		once, done := context.WithTimeout(ctx, c.timing.HeartbeatInterval/3)
+		address, err = c.FindCoordinator(once)
+		done()
+		if err == nil || ctx.Err() != nil || Classify(err) != Retriable {
+			return address, err
+		}
+	}
 }
 
 // unfound is an error of looking for the coordinator: brokers may have answered, but not it.
@@ -358,9 +382,7 @@ func (l *groupLink) open(ctx context.Context) (*sarama.Broker, error) {
 	if broker != nil {
 		return broker, nil
 	}
-	find, cancel := context.WithTimeout(ctx, l.c.timing.HeartbeatInterval)
-	address, err := l.c.FindCoordinator(find)
-	cancel()
+	address, err := l.c.look(ctx)
 	if err != nil {
 		return nil, unfound{err}
 	}
