@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/settings"
@@ -81,7 +82,11 @@ func (c *Client) Offsets(ctx context.Context, name string) ([]state.ConnectorOff
 	if s.conf.Kind == plugin.Sink {
 		return c.sinkOffsets(ctx, s)
 	}
-	pairs, err := c.env.Offsets.Connector(ctx, name)
+	var pairs []storage.Pair
+	err = c.sourceOffsets(ctx, s, func(store storage.OffsetStore) (err error) {
+		pairs, err = store.Connector(ctx, name)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +105,21 @@ func (c *Client) Offsets(ctx context.Context, name string) ([]state.ConnectorOff
 		}
 	}
 	return out, nil
+}
+
+// closeTime is what closing a store that was opened for one request may take.
+const closeTime = 5 * time.Second
+
+// sourceOffsets opens the store of a source connector's offsets, which may be a topic of its own.
+func (c *Client) sourceOffsets(ctx context.Context, s subject, use func(storage.OffsetStore) error) error {
+	store, err := task.OpenOffsets(ctx, c.env, s.name, s.props)
+	if err != nil {
+		return errs.Connect.Wrap(err, "offsets of connector %s", s.name)
+	}
+	err = use(store)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	return errors.Join(err, store.Close(closing))
 }
 
 func (c *Client) sinkOffsets(ctx context.Context, s subject) ([]state.ConnectorOffset, error) {
@@ -203,7 +223,7 @@ func (c *Client) alterSource(ctx context.Context, s subject, changes []connector
 			return "", err
 		}
 	}
-	if err := c.env.Offsets.Set(ctx, pairs); err != nil {
+	if err := c.sourceOffsets(ctx, s, func(store storage.OffsetStore) error { return store.Set(ctx, pairs) }); err != nil {
 		return "", errs.Connect.Wrap(err, "Failed to alter offsets for connector %s", s.name)
 	}
 	return offsetsMessage(done, noted), nil
