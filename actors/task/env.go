@@ -191,6 +191,9 @@ func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, 
 	if len(policy.Reporters) > 0 {
 		s.reporter = &reporter{s: s}
 	}
+	if d := conf.Sink.DeadLetters; d.Put {
+		s.poison = &poison{limit: d.PutFailures}
+	}
 	return s, nil
 }
 

@@ -26,10 +26,10 @@ type reporter struct {
 	fatal error           // a report that the policy doesn't tolerate
 }
 
-func (r *reporter) keep(rec *kafka.Record) {
+func (r *reporter) keep(records []*kafka.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.raw = append(r.raw, rec)
+	r.raw = append(r.raw, records...)
 }
 
 func (r *reporter) drop() {
@@ -64,7 +64,7 @@ func (r *reporter) Report(record data.SinkRecord, cause error) func(context.Cont
 func (r *reporter) report(raw *kafka.Record, cause error) error {
 	problem := pipeline.Problem{
 		Stage: pipeline.TaskPut, Class: sinkTaskClass, Err: cause, Attempts: 1, Record: raw,
-		Where: fmt.Sprintf("consumed record {topic='%s', partition=%d, offset=%d}", raw.Topic, raw.Partition, raw.Offset),
+		Where: whereConsumed(raw),
 	}
 	policy := r.s.pipe.Policy
 	err := policy.Report(r.s.hard, problem)
@@ -79,6 +79,10 @@ func (r *reporter) report(raw *kafka.Record, cause error) error {
 		}
 	}
 	return err
+}
+
+func whereConsumed(r *kafka.Record) string {
+	return fmt.Sprintf("consumed record {topic='%s', partition=%d, offset=%d}", r.Topic, r.Partition, r.Offset)
 }
 
 // original finds the record as it was consumed, or makes it of what the task reports.

@@ -225,7 +225,12 @@ func backoff(n int, most time.Duration) time.Duration {
 	return min(time.Duration(d), most)
 }
 
-func retriable(err error) bool { return errors.Is(err, errs.Retriable) }
+func retriable(err error) bool {
+	if f, ok := errors.AsType[*act.Failure](err); ok && f.Stack != "" {
+		return false // a panic, whatever was thrown
+	}
+	return errors.Is(err, errs.Retriable)
+}
 
 // sleep waits d and reports false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -48,6 +47,7 @@ type sink struct {
 	pending   pipeline.Pending
 	lost      error     // a report that failed: the task is to fail
 	reporter  *reporter // nil without a dead letter queue or errors.log.enable
+	poison    *poison   // nil unless records that make put fail are dead letters
 }
 
 // signals is what comes from other goroutines.
@@ -140,6 +140,9 @@ func (s *sink) loop() error {
 		if s.lost != nil {
 			return s.lost
 		}
+		if err := s.poison.overdue(now, s.paused || s.redeliver); err != nil {
+			return err
+		}
 		if s.commitAsked || !now.Before(s.nextCommit) {
 			if err := s.commitAsync(now); err != nil {
 				return err
@@ -219,12 +222,16 @@ func (s *sink) rewind() error {
 	if len(to) == 0 {
 		return nil
 	}
+	s.poison.forget(func(tp data.TopicPartition) bool { return has(to, tp) })
 	return s.consumer.Seek(to)
 }
 
 // poll waits for records until the next commit is due or the task wants its turn.
 func (s *sink) poll(now time.Time) (kafka.Polled, error) {
 	wait := s.nextCommit.Sub(now)
+	if s.poison.waits() {
+		wait = min(wait, s.poison.until.Sub(now))
+	}
 	switch {
 	case s.taskTimeout > 0:
 		wait = min(wait, s.taskTimeout)
@@ -267,6 +274,9 @@ func (s *sink) convert(records []*kafka.Record) error {
 	}
 	s.batch = slices.Grow(s.batch, len(records))
 	run := records[0]
+	if s.reporter != nil {
+		s.reporter.keep(records)
+	}
 	s.lastTopic = "" // noted anew with every batch: the note may have been reset
 	for _, r := range records {
 		if r.Partition != run.Partition || r.Topic != run.Topic {
@@ -278,9 +288,6 @@ func (s *sink) convert(records []*kafka.Record) error {
 			if s.env.Topics != nil {
 				s.env.Topics(s.spec.ID, r.Topic)
 			}
-		}
-		if s.reporter != nil {
-			s.reporter.keep(r)
 		}
 		n := len(s.batch)
 		s.batch = s.batch[:n+1]
@@ -296,11 +303,22 @@ func (s *sink) convert(records []*kafka.Record) error {
 	return nil
 }
 
+// give calls the task's put.
+func (s *sink) give(records []data.SinkRecord) error {
+	s.beat.begin(&inPut)
+	defer s.beat.end()
+	if s.poison == nil {
+		return s.task.Put(s.soft, records)
+	}
+	return act.Catch(func() error { return s.task.Put(s.soft, records) })
+}
+
 // put gives the batch to the task, also an empty one, so that it can act on time.
 func (s *sink) put() error {
-	s.beat.begin(&inPut)
-	err := s.task.Put(s.soft, s.batch)
-	s.beat.end()
+	err := s.give(s.batch)
+	if s.poison != nil && len(s.batch) > 0 {
+		err = s.sift(err)
+	}
 	if s.reporter != nil && (err == nil || !retriable(err)) {
 		if rerr := s.reporter.failed(); rerr != nil {
 			return rerr // also if the task swallowed it
@@ -308,7 +326,9 @@ func (s *sink) put() error {
 	}
 	switch {
 	case err == nil:
-		maps.Copy(s.current, s.consumed)
+		if !s.poison.waits() {
+			maps.Copy(s.current, s.consumed)
+		}
 		s.dropBatch()
 		s.refusals = 0
 		if s.redeliver {
@@ -419,6 +439,7 @@ func (s *sink) closePartitions(tps []data.TopicPartition, commit bool) error {
 		}
 	}
 	s.pending.Forget(tps)
+	s.poison.forget(func(tp data.TopicPartition) bool { return slices.Contains(tps, tp) })
 	for _, tp := range tps {
 		delete(s.assigned, tp)
 		delete(s.consumed, tp)
@@ -444,145 +465,12 @@ func (s *sink) closeTask(tps []data.TopicPartition) error {
 	return closer.Close(ctx, tps)
 }
 
-// preCommit asks the task what may be committed, of what it was given.
-func (s *sink) preCommit(offsets kafka.Offsets) (kafka.Offsets, error) {
-	if len(offsets) == 0 {
-		return nil, nil
-	}
-	if err := s.settleReports(offsets); err != nil {
-		return nil, err
-	}
-	s.beat.begin(&inPreCommit)
-	defer s.beat.end()
-	asked := maps.Clone(offsets)
-	safe := connectors.Offsets(offsets)
-	var err error
-	switch t := s.task.(type) {
-	case connectors.PreCommitter:
-		safe, err = t.PreCommit(s.hard, connectors.Offsets(offsets))
-	case connectors.Flusher:
-		err = t.Flush(s.hard, connectors.Offsets(offsets))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return acceptable(safe, asked, s.committed, s.log), nil
-}
-
-// settleReports waits for the reports of failed records of the partitions, so that none is lost
-// when its offset is committed. What did not get into the dead letter queue fails the task.
-func (s *sink) settleReports(offsets kafka.Offsets) error {
-	if s.lost != nil { // the end of a task that fails for it commits no more
-		return s.lost
-	}
-	ctx, cancel := s.until(s.env.Worker.OffsetFlushTimeout)
-	defer cancel()
-	err := s.pending.Settle(ctx, func(tp data.TopicPartition) bool { return has(offsets, tp) })
-	if err != nil && s.lost == nil {
-		s.lost = errs.Connect.Wrap(err, "report of a failed record")
-	}
-	return err
-}
-
-// acceptable is what of the task's answer is to be committed: asked for, not ahead of what was
-// taken, and news.
-func acceptable(answer connectors.Offsets, asked, committed kafka.Offsets, log *slog.Logger) kafka.Offsets {
-	out := kafka.Offsets{}
-	for tp, o := range answer {
-		limit, ok := asked[tp]
-		switch {
-		case !ok:
-			log.Warn("preCommit returned an offset of a partition that it was not asked about", "topic", tp.Topic, "partition", tp.Partition)
-		case o > limit:
-			log.Warn("preCommit returned an offset beyond what was put, ignored", "topic", tp.Topic, "partition", tp.Partition, "offset", o, "put", limit)
-		case committed[tp] != o || !has(committed, tp):
-			out[tp] = o
-		}
-	}
-	return out
-}
-
-func has(o kafka.Offsets, tp data.TopicPartition) bool { _, ok := o[tp]; return ok }
-
-// commitAsync begins a commit; settleCommit sees to its end.
-func (s *sink) commitAsync(now time.Time) error {
-	s.commitAsked = false
-	s.nextCommit = now.Add(s.env.Worker.OffsetFlushInterval)
-	s.commits.mu.Lock()
-	busy := s.commits.pending != nil
-	s.commits.mu.Unlock()
-	if busy || len(s.current) == 0 {
-		return nil
-	}
-	safe, err := s.preCommit(maps.Clone(s.current))
-	if err != nil {
-		s.log.Error("offsets not committed: preCommit failed; reading on from the last commit", "err", err)
-		return s.backToCommitted()
-	}
-	if len(safe) == 0 {
-		return nil
-	}
-	s.commits.mu.Lock()
-	s.commits.seq++
-	seq := s.commits.seq
-	s.commits.pending, s.commits.begun, s.commits.done = safe, now, false
-	s.commits.mu.Unlock()
-	s.consumer.CommitAsync(s.hard, maps.Clone(safe), func(err error) {
-		s.commits.mu.Lock()
-		defer s.commits.mu.Unlock()
-		if s.commits.seq == seq { // else it was given up and an answer that late says nothing
-			s.commits.done, s.commits.err = true, err
-		}
-	})
-	return nil
-}
-
-// backToCommitted makes the task see again what was not committed.
-func (s *sink) backToCommitted() error {
-	to := kafka.Offsets{}
-	for tp, o := range s.committed {
-		if s.assigned[tp] {
-			to[tp], s.consumed[tp], s.current[tp] = o, o, o
-		}
-	}
-	s.dropBatch()
-	if len(to) == 0 {
-		return nil
-	}
-	return s.consumer.Seek(to)
-}
-
 // dropBatch lets go of the batch and its values.
 func (s *sink) dropBatch() {
 	clear(s.batch)
 	s.batch = s.batch[:0]
 	if s.reporter != nil {
 		s.reporter.drop()
-	}
-}
-
-// settleCommit takes note of a commit that was answered, or gives up one that takes too long.
-func (s *sink) settleCommit(now time.Time) {
-	s.commits.mu.Lock()
-	defer s.commits.mu.Unlock()
-	c := &s.commits
-	switch {
-	case c.pending == nil:
-	case c.done:
-		if c.err != nil {
-			s.log.Error("offsets not committed, the next interval tries again", "err", c.err)
-		} else {
-			for tp, o := range c.pending {
-				if s.assigned[tp] {
-					s.committed[tp] = o
-				}
-			}
-		}
-		c.pending, c.err = nil, nil
-	case now.Sub(c.begun) > s.env.Worker.OffsetFlushTimeout:
-		s.log.Warn("commit of offsets got no answer in time, the next interval tries again", "after", now.Sub(c.begun))
-		c.pending = nil
-		c.seq++
 	}
 }
 
@@ -594,64 +482,4 @@ func comparePartitions(a, b data.TopicPartition) int {
 		return 1
 	}
 	return int(a.Partition - b.Partition)
-}
-
-// sinkContext is the task's side of the sink, to be used within the task's calls.
-type sinkContext struct{ s *sink }
-
-func (c *sinkContext) Offset(o connectors.Offsets) {
-	if c.s.rewinds == nil {
-		c.s.rewinds = kafka.Offsets{}
-	}
-	maps.Copy(c.s.rewinds, kafka.Offsets(o))
-}
-
-func (c *sinkContext) Timeout(d time.Duration) { c.s.taskTimeout = d }
-
-func (c *sinkContext) Assignment() []data.TopicPartition { return c.s.partitions() }
-
-func (c *sinkContext) Pause(tps ...data.TopicPartition) error {
-	if err := c.owned("pause", tps); err != nil {
-		return err
-	}
-	for _, tp := range tps {
-		c.s.pausedByUs[tp] = true
-	}
-	c.s.consumer.Pause(tps...)
-	return nil
-}
-
-func (c *sinkContext) Resume(tps ...data.TopicPartition) error {
-	if err := c.owned("resume", tps); err != nil {
-		return err
-	}
-	for _, tp := range tps {
-		delete(c.s.pausedByUs, tp)
-	}
-	if !c.s.paused && !c.s.redeliver {
-		c.s.consumer.Resume(tps...)
-	}
-	return nil
-}
-
-func (c *sinkContext) owned(verb string, tps []data.TopicPartition) error {
-	for _, tp := range tps {
-		if !c.s.assigned[tp] {
-			return errs.IllegalState.New("SinkTasks may not %s partitions that are not currently assigned to them: %s-%d", verb, tp.Topic, tp.Partition)
-		}
-	}
-	return nil
-}
-
-func (c *sinkContext) RequestCommit() { c.s.commitAsked = true }
-
-func (c *sinkContext) Logger() *slog.Logger { return c.s.log }
-
-func (c *sinkContext) Config() map[string]string { return c.s.props }
-
-func (c *sinkContext) Reporter() connectors.ErrantRecordReporter {
-	if c.s.reporter == nil {
-		return nil
-	}
-	return c.s.reporter
 }
