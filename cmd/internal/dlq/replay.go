@@ -50,7 +50,7 @@ type Totals struct {
 const (
 	chunkRecords = 1000
 	chunkBytes   = 4 << 20
-	chunkTime    = time.Second // of reading and editing: who edits by hand loses nothing
+	chunkTime    = time.Second      // of reading and editing: who edits by hand loses nothing
 	commitLimit  = 50 * time.Second // less than transaction.timeout.ms, which is a minute
 	abortLimit   = 10 * time.Second
 )
