@@ -407,6 +407,9 @@ func (x *transactional) commitWith(ctx context.Context, pairs []storage.Pair) er
 		return err
 	}
 	if err := x.producer.CommitTransaction(ctx); err != nil {
+		if lost := x.failedSend(); lost != nil {
+			err = lost // it names the topic
+		}
 		return errs.Connect.Wrap(err, "Failed to flush offsets and/or records for task %s", x.spec.ID)
 	}
 	x.open = false
