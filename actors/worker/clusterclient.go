@@ -356,7 +356,7 @@ func (d *Distributed) publishable(name string, props map[string]string, configs 
 
 // publish has task configurations stored, here or by the leader elsewhere, and tries until that is
 // done or of no use any more. It is the goroutine of the connector's owner.
-func (d *Distributed) publish(ctx context.Context, name string, props map[string]string, configs []map[string]string) error {
+func (d *Distributed) publish(ctx context.Context, name string, props map[string]string, configs []map[string]string) {
 	const first, last = 250 * time.Millisecond, time.Minute
 	for pause := first; ctx.Err() == nil && d.publishable(name, props, configs); pause = min(2*pause, last) {
 		err := d.publishOnce(ctx, name, configs)
@@ -364,7 +364,7 @@ func (d *Distributed) publish(ctx context.Context, name string, props map[string
 		switch {
 		case err == nil:
 			d.cfg.Log.Info("tasks configured", "connector", name, "tasks", len(configs))
-			return nil
+			return
 		case errors.As(err, &coded) && coded.StatusCode() == 403 && pause < last/2:
 			// The session key is new and one of the two has not read it yet.
 			d.cfg.Log.Debug("task configurations refused by the leader, trying again", "connector", name, "in", pause, "err", err)
@@ -372,10 +372,9 @@ func (d *Distributed) publish(ctx context.Context, name string, props map[string
 			d.cfg.Log.Warn("task configurations not stored by the leader, trying again", "connector", name, "in", pause, "err", err)
 		}
 		if !pauseFor(ctx, pause) {
-			return nil
+			return
 		}
 	}
-	return nil
 }
 
 func (d *Distributed) publishOnce(ctx context.Context, name string, configs []map[string]string) error {

@@ -539,7 +539,8 @@ func (h *clusterHerder) taskConfigs(m connector.TaskConfigsReady) {
 	labels := []string{"connector", m.Name, "of", "task configurations"}
 	act.Go(h.ctx, ctx, publication{m.Name, c.published}, labels, func(ctx context.Context) (any, error) {
 		defer cancel()
-		return nil, h.d.publish(ctx, m.Name, m.Props, m.Configs)
+		h.d.publish(ctx, m.Name, m.Props, m.Configs)
+		return nil, nil
 	})
 }
 

@@ -75,7 +75,9 @@ func (c topicConfigs) Connectors() []string { return c.store.Snapshot().Connecto
 func (c topicConfigs) Config(name string) (map[string]string, bool) {
 	return c.store.Snapshot().Config(name)
 }
+
 func (c topicConfigs) Target(name string) state.TargetState { return c.store.Snapshot().Target(name) }
+
 func (c topicConfigs) Tasks(name string) []map[string]string {
 	return c.store.Snapshot().TaskConfigs(name)
 }

@@ -295,10 +295,10 @@ func (r *root) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *
 	f := act.AsFailure(reason, false)
 	delay, ok := r.budget.Next(rootPolicy, time.Now(), 0.5)
 	if !ok {
-		r.handle.log.Error("the "+role+" fails again and again: the worker gives up", "err", f, "trace", f.Trace())
+		r.handle.log.Error("a part of the worker fails again and again: the worker gives up", "part", role, "err", f, "trace", f.Trace())
 		r.handle.end(f)
 		return
 	}
-	r.handle.log.Error("the "+role+" failed and begins anew; "+consequence, "err", f, "trace", f.Trace())
+	r.handle.log.Error("a part of the worker failed and begins anew", "part", role, "consequence", consequence, "err", f, "trace", f.Trace())
 	act.After(r.ctx, delay, again)
 }

@@ -1,0 +1,36 @@
+package worker
+
+import (
+	"testing"
+	"time"
+
+	"github.com/troupe-connect/troupe/actors/settings"
+	"github.com/troupe-connect/troupe/cluster/storage"
+)
+
+func TestKeyLife(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	key := func(algorithm string, bytes int, age time.Duration) *storage.SessionKey {
+		return &storage.SessionKey{Key: make([]byte, bytes), Algorithm: algorithm, Created: now.Add(-age)}
+	}
+	hour := settings.Sessions{KeyAlgorithm: "HmacSHA256", KeyTTL: time.Hour}
+	for what, tt := range map[string]struct {
+		key  *storage.SessionKey
+		conf settings.Sessions
+		left time.Duration
+		ok   bool
+	}{
+		"none":              {nil, hour, 0, false},
+		"young":             {key("HmacSHA256", 32, 20*time.Minute), hour, 40 * time.Minute, true},
+		"too old":           {key("HmacSHA256", 32, time.Hour), hour, 0, false},
+		"never too old":     {key("HmacSHA256", 32, 1000*time.Hour), settings.Sessions{KeyAlgorithm: "HmacSHA256"}, 0, true},
+		"another algorithm": {key("HmacSHA1", 64, 0), hour, 0, false},
+		"another length":    {key("HmacSHA256", 16, 0), hour, 0, false},
+		"length in bits":    {key("HmacSHA256", 17, 0), settings.Sessions{KeyAlgorithm: "hmacsha256", KeySize: 129, KeyTTL: time.Hour}, time.Hour, true},
+		"Java's lengths":    {key("HmacSHA1", 64, 0), settings.Sessions{KeyAlgorithm: "HmacSHA1", KeyTTL: time.Hour}, time.Hour, true},
+	} {
+		if left, ok := keyLife(tt.key, tt.conf, now); ok != tt.ok || ok && left != tt.left {
+			t.Errorf("%s: %v %v", what, left, ok)
+		}
+	}
+}
