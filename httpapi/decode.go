@@ -208,10 +208,11 @@ func createRequest(body []byte) (entity.CreateConnector, error) {
 	return out, err
 }
 
-// initialState is the target state of a new connector.
+// initialState is the target state of a new connector; "" where the request doesn't say, and then none is
+// written.
 func initialState(name *string) (state.TargetState, error) {
 	if name == nil {
-		return state.TargetStarted, nil
+		return "", nil
 	}
 	switch strings.ToUpper(*name) {
 	case "RUNNING":

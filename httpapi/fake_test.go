@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -222,7 +223,7 @@ func (f *fakeHerder) Create(ctx context.Context, name string, props map[string]s
 	if f.connectors[name] != nil && props["topic"]+props["topics"] != "" {
 		return state.ConnectorInfo{}, errs.AlreadyExists.New("Connector %s already exists", name)
 	}
-	info, _, err := f.put(name, props, initial)
+	info, _, err := f.put(name, props, cmp.Or(initial, state.TargetStarted))
 	return info, err
 }
 

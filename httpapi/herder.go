@@ -25,7 +25,8 @@ type Herder interface {
 	// TaskConfigs are the stored (raw) task configurations in order.
 	TaskConfigs(ctx context.Context, name string) ([]state.TaskInfo, error)
 
-	// Create makes a connector; errs.AlreadyExists if there is one of that name.
+	// Create makes a connector; errs.AlreadyExists if there is one of that name. initial is "" where the
+	// request doesn't say: it runs, and no target state is written.
 	Create(ctx context.Context, name string, props map[string]string, initial state.TargetState) (state.ConnectorInfo, error)
 	// PutConfig makes or changes a connector and reports whether it was made.
 	PutConfig(ctx context.Context, name string, props map[string]string) (state.ConnectorInfo, bool, error)

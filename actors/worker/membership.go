@@ -63,7 +63,7 @@ func newMembership(d *Distributed, protocol group.Protocol) (*membership, error)
 	if w.ClientID == "" {
 		props["client.id"] = "connect-" + d.cfg.WorkerID
 	}
-	co, err := kafka.NewCoordinator(kafka.WorkerAdminProps(props), w.GroupID, log, d.cfg.KafkaOptions...)
+	co, err := kafka.NewCoordinator(kafka.WorkerGroupProps(props), w.GroupID, log, d.cfg.KafkaOptions...)
 	if err != nil {
 		return nil, err
 	}
