@@ -25,7 +25,7 @@ var (
 	reportFlag = flag.String("report", "", "file to which lines with the times measured are added")
 	delayFlag  = flag.Duration("delay", 2*time.Second, "scheduled.rebalance.max.delay.ms")
 	slowFlag   = flag.Bool("defaults", false, "session and heartbeat times as they are by default, not short")
-	rateFlag   = flag.Int("rate", 20, "records per second of each source task")
+	roundsFlag = flag.Int("rounds", 1, "how often TestBounce ends each worker; Kafka's test has 3")
 )
 
 // settleLimit is how long a change of the group may take on a busy machine, far beyond what it does.
@@ -42,13 +42,13 @@ func kind(t *testing.T) servicetest.Kind {
 	return k
 }
 
-// binary builds troupe once for all tests.
-var binary = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "clustertest") })
+// buildDir holds the troupe binary that all tests use.
+var buildDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "clustertest") })
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
-	if dir, err := binary(); err == nil {
+	if dir, err := buildDir(); err == nil {
 		_ = os.RemoveAll(dir)
 	}
 	os.Exit(code)
@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 
 func troupe(t *testing.T) string {
 	t.Helper()
-	dir, err := binary()
+	dir, err := buildDir()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +78,7 @@ type fleet struct {
 	kafka *servicetest.Kafka
 	want  map[string]int // connectors with the number of their tasks
 	feeds []feed
+	rate  int // records per second of each source task
 }
 
 // feed is a topic into which one connector writes and from which others read.
@@ -95,7 +96,7 @@ func newFleet(t *testing.T, config ...string) *fleet {
 	if !*slowFlag {
 		c.Java = "-XX:TieredStopAtLevel=1 -Xshare:auto"
 	}
-	return &fleet{Cluster: servicetest.NewCluster(t, c), t: t, kafka: k, want: map[string]int{}}
+	return &fleet{Cluster: servicetest.NewCluster(t, c), t: t, kafka: k, want: map[string]int{}, rate: 20}
 }
 
 func timing() []string {
@@ -157,7 +158,7 @@ func (f *fleet) feed(topic string, tasks, sinks int) {
 	f.topic(topic, tasks)
 	d := feed{topic: topic, source: topic + "-source", tasks: tasks}
 	f.create(f.next(), d.source, tasks, map[string]string{
-		"connector.class": tools + "VerifiableSourceConnector", "topic": topic, "throughput": strconv.Itoa(*rateFlag),
+		"connector.class": tools + "VerifiableSourceConnector", "topic": topic, "throughput": strconv.Itoa(f.rate),
 	})
 	for i := range sinks {
 		name := fmt.Sprintf("%s-sink-%d", topic, i)

@@ -31,7 +31,7 @@ type ledger map[int][]number
 func (f *fleet) records(topic string, each func(*kafka.Record) error) {
 	f.t.Helper()
 	err := kafka.PeekTopic(f.t.Context(), kafka.Props{"bootstrap.servers": f.kafka.Addr},
-		kafka.Peek{Topic: topic, Count: math.MaxInt}, each, slog.New(slog.DiscardHandler))
+		kafka.Peek{Topic: topic, Count: math.MaxInt}, each, quiet)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -174,3 +174,6 @@ func lastOf(numbers []number) int64 {
 	}
 	return slices.MaxFunc(numbers, func(a, b number) int { return int(a.seqno - b.seqno) }).seqno
 }
+
+// quiet is the log of the tests' own clients.
+var quiet = slog.New(slog.DiscardHandler)

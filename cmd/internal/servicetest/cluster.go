@@ -36,7 +36,8 @@ type Cluster struct {
 	ClusterConfig
 	Nodes   []*Node // in the order they were added, running or not
 	Admin   *kafka.Admin
-	plugins string // plugin.path of JVM workers
+	plugins string         // plugin.path of JVM workers
+	seen    map[string]int // members of the group with their process
 }
 
 // Node is a worker of a cluster. Its name for the others, and in statuses, is ID.

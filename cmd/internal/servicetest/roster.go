@@ -24,7 +24,7 @@ type Roster struct {
 
 // Roster asks the broker for the group. A member's work is what it ran when it joined, less what it
 // was told to stop, and what it was given. It is an error if members have not had their assignment,
-// or do not agree about the leader.
+// do not agree about the leader, or are of a process that has ended.
 func (c *Cluster) Roster(ctx context.Context) (Roster, error) {
 	got, err := c.Admin.DescribeMembers(ctx, c.Group)
 	if err != nil {
@@ -50,6 +50,9 @@ func (c *Cluster) Roster(ctx context.Context) (Roster, error) {
 		if r.Leader != "" && r.Leader != leader {
 			return r, fmt.Errorf("%s and %s are both taken for the leader", r.Leader, leader)
 		}
+		if !c.alive(m.ID, id) {
+			return r, fmt.Errorf("%s is still in the group as %s, which has ended", id, m.ID)
+		}
 		if _, twice := r.Members[id]; twice {
 			return r, fmt.Errorf("%s is in the group twice", id)
 		}
@@ -60,6 +63,23 @@ func (c *Cluster) Roster(ctx context.Context) (Roster, error) {
 		r.Members[id] = merged(said.Current, told)
 	}
 	return r, nil
+}
+
+// alive reports whether the member belongs to the process that the worker runs as now. It knows a member's
+// process from when it first saw it.
+func (c *Cluster) alive(member, id string) bool {
+	n := c.Node(id)
+	if n == nil || n.cmd == nil {
+		return true // none of ours; Right says so
+	}
+	if c.seen == nil {
+		c.seen = map[string]int{}
+	}
+	pid, known := c.seen[member]
+	if !known {
+		c.seen[member] = n.PID()
+	}
+	return !known || pid == n.PID()
 }
 
 func workerID(url string) string {
@@ -203,8 +223,8 @@ func (s Status) runs(t state.TaskID, id string) error {
 }
 
 // Settle waits until the group of the running workers is at rest: every connector and its tasks, as
-// many as want says, with exactly one worker, evenly spread, and RUNNING there as the first and the
-// last worker tell it.
+// many as want says, with exactly one worker, evenly spread, and RUNNING there as all workers
+// tell it.
 func (c *Cluster) Settle(tb testing.TB, limit time.Duration, want map[string]int) Roster {
 	tb.Helper()
 	var r Roster
@@ -226,8 +246,7 @@ func (c *Cluster) atRest(ctx context.Context, want map[string]int) (Roster, erro
 	if r.Delay {
 		return r, errors.New("one more rebalance is announced")
 	}
-	running := c.Running()
-	for _, n := range []*Node{running[0], running[len(running)-1]} {
+	for _, n := range c.Running() {
 		states, err := n.States(ctx)
 		if err != nil {
 			return r, err

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -130,12 +131,14 @@ func Until(tb testing.TB, limit time.Duration, what string, ok func() error) {
 	}
 }
 
-// tail is the last n lines of a log file, for a failure's text.
+// tail is the last n lines of a log file, for a failure's text, without what numbered connectors print.
 func tail(file string, n int) string {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return err.Error()
 	}
-	lines := strings.Split(strings.TrimRight(string(raw), "\n"), "\n")
+	lines := slices.DeleteFunc(strings.Split(strings.TrimRight(string(raw), "\n"), "\n"), func(line string) bool {
+		return strings.HasPrefix(line, "{") && strings.Contains(line, `"seqno":`)
+	})
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }

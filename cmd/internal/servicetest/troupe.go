@@ -65,14 +65,14 @@ func newWorker(tb testing.TB, lines []string) *Worker {
 	tb.Helper()
 	dir := tb.TempDir()
 	addr := local(FreePorts(tb, 1))
-	w := &Worker{REST: REST{URL: "http://" + addr}, Log: filepath.Join(dir, "worker.log"), dir: dir}
+	w := &Worker{REST: REST{URL: "http://" + addr}, Log: filepath.Join(tb.ArtifactDir(), strings.ReplaceAll(addr, ":", "_")+".log"), dir: dir}
 	text := strings.Join(append(slices.Clip(lines), "listeners=http://"+addr), "\n") + "\n"
 	if err := os.WriteFile(w.properties(), []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
 		w.Kill(tb)
-		if tb.Failed() {
+		if tb.Failed() && w.cmd != nil {
 			tb.Logf("the end of the log of the worker at %s:\n%s", addr, tail(w.Log, 60))
 		}
 	})
