@@ -126,6 +126,9 @@ func newTransactional(s *source, store storage.OffsetStore, conf *settings.Sourc
 		s.transaction = x.boundary.asked
 	}
 	x.promise = x.written
+	if s.letters != nil {
+		s.letters.send = x.bury
+	}
 	return x, nil
 }
 
@@ -244,6 +247,11 @@ func (x *transactional) send(records []data.SourceRecord) error {
 		goesOn, err := x.pipe.Convert(x.hard, rec, &f.rec)
 		if err != nil {
 			return err
+		}
+		if goesOn && x.letters.refuses(&f.rec) {
+			if goesOn, err = false, x.letters.tooLarge(x.hard, rec, &f.rec); err != nil {
+				return err
+			}
 		}
 		if goesOn {
 			if err := x.pass(rec, &f.rec); err != nil {
@@ -429,7 +437,8 @@ func (x *transactional) judge(err error) error {
 	}
 	ctx, cancel := x.until(judgeTime)
 	defer cancel()
-	if verr := x.verify(ctx); errors.Is(verr, ErrSuperseded) {
+	verr := x.verify(ctx)
+	if errors.Is(verr, ErrSuperseded) {
 		return &act.Failure{Fatal: true, Err: errs.Connect.Wrap(err,
 			"The task %s was fenced: a later generation of the connector's tasks writes with its transactional id %s. "+
 				"What its last transaction held is not visible to consumers that read what is committed, and the later task begins from the "+
@@ -437,7 +446,7 @@ func (x *transactional) judge(err error) error {
 			x.spec.ID, x.env.ExactlyOnce.transactionalID(x.spec.ID))}
 	}
 	if strings.HasSuffix(kafka.ClassName(err), ".ProducerFencedException") || strings.HasSuffix(kafka.ClassName(err), ".InvalidProducerEpochException") {
-		return errs.Connect.Wrap(err,
+		return errs.Connect.Wrap(errors.Join(err, verr),
 			"The task %s was unable to finish writing records to Kafka before its producer transaction expired, or another producer used its "+
 				"transactional id %s. It may be necessary to reconfigure this connector in order for it to run healthily with exactly-once "+
 				"support. Options for this include: tune the connector's producer configuration for higher throughput, increase the transaction "+

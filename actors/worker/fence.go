@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -143,7 +144,7 @@ func (d *Distributed) verifyTask(ctx context.Context, id state.TaskID, generatio
 	}
 	s := d.store.Snapshot()
 	if now, _ := s.Generation(id.Connector); now != generation || !slices.Contains(s.Tasks(id.Connector), id) {
-		return errs.Connect.New("Cannot start source task %s with exactly-once support since its configurations were replaced meanwhile; the task is started anew with the new ones", id)
+		return errs.Connect.Wrap(task.ErrSuperseded, "Cannot start source task %s with exactly-once support since its configurations were replaced meanwhile; the task is started anew with the new ones", id)
 	}
 	work, _ := d.group.assignment()
 	if !work[id] {
