@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"maps"
+	"net"
 	"slices"
 	"time"
 
@@ -46,17 +48,9 @@ const rangeStall = 500 * time.Millisecond
 // reading. props are those of a consumer; isolation.level counts, group.id and
 // auto.offset.reset don't. A topic that doesn't exist is an errs.NotFound error. Close the reader.
 func OpenRange(ctx context.Context, props Props, from Range, log *slog.Logger, opts ...Option) (*RangeReader, error) {
-	reading := newReader(props)
-	r := &RangeReader{
-		peek:  peeking{Peek: Peek{Topic: from.Topic}},
-		ends:  map[int32]int64{},
-		limit: reading.millis("default.api.timeout.ms", time.Minute),
-	}
-	if reading.err != nil {
-		return nil, reading.err
-	}
+	r := &RangeReader{peek: peeking{Peek: Peek{Topic: from.Topic}}, ends: map[int32]int64{}}
 	ctx, r.end = context.WithCancelCause(ctx)
-	client, err := r.peek.client(ctx, props, log, opts)
+	client, err := r.client(ctx, props, log, opts)
 	if err != nil {
 		r.end(nil)
 		return nil, err
@@ -67,6 +61,35 @@ func OpenRange(ctx context.Context, props Props, from Range, log *slog.Logger, o
 		return nil, err
 	}
 	return r, nil
+}
+
+func (r *RangeReader) client(ctx context.Context, props Props, log *slog.Logger, opts []Option) (*kgo.Client, error) {
+	props = maps.Clone(props)
+	props["allow.auto.create.topics"] = "false"
+	reading := newReader(props)
+	s := readSettings(reading, opts)
+	var c consumerSettings
+	c.readFetch(reading)
+	if reading.err != nil {
+		return nil, reading.err
+	}
+	r.limit, r.peek.committed = s.apiTimeout, c.readCommitted
+	dial := s.dialer
+	s.dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			r.peek.note(err)
+		}
+		return conn, err
+	}
+	// The client tries a login again that failed. It won't do, as no file of settings changes now.
+	refused := func(err error) { r.end(failed(err, "log in to Kafka")) }
+	// Marks of transactions are kept to see that a partition which ends with one is at its end.
+	client, err := kgo.NewClient(slices.Concat(s.franzOptions(log, refused), c.opts, []kgo.Opt{kgo.KeepControlRecords(), kgo.WithContext(ctx)})...)
+	if err != nil {
+		return nil, errs.Config.Wrap(err, "consumer of topic %s", r.peek.Topic)
+	}
+	return client, nil
 }
 
 func (r *RangeReader) begin(ctx context.Context, client *kgo.Client, from Range, log *slog.Logger) error {
@@ -155,9 +178,9 @@ func (r *RangeReader) start() {
 	}
 }
 
-// Each, called once, hands out the records, those of each partition in order, until all that the range held at the
+// Each hands out the records, those of each partition in order, until all that the range held at the
 // start was, or each returns an error, which is returned. What brokers get over by themselves is waited
-// for; nothing at all for default.api.timeout.ms is an error.
+// for; nothing at all for default.api.timeout.ms is an error. Call it once.
 func (r *RangeReader) Each(ctx context.Context, each func(*Record) error) error {
 	r.start()
 	progress := time.Now()

@@ -84,6 +84,9 @@ func (t *dlqTool) coded(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		code = exitInterrupted
+		if cause := context.Cause(ctx); !errors.Is(err, cause) {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
 	case errors.Is(err, errs.Config), errors.Is(err, errs.NotFound):
 		code = exitConfig
 	}

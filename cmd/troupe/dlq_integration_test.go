@@ -174,6 +174,12 @@ func TestReplayKilled(t *testing.T) {
 	if twice, missing := countReplayed(t, props, log); twice != 0 || missing != 0 {
 		t.Errorf("%d letters were replayed more than once, %d never", twice, missing)
 	}
+	began = time.Now()
+	out, said, code = troupe(t, bin, "dlq", "ls", "--topic", "dead", "--json", "-b", k.Addr)
+	t.Logf("ls took %s: %s", time.Since(began).Round(time.Millisecond), out)
+	if want := fmt.Sprintf(`"count":%d,"replayed":%d,`, killedLetters, killedLetters); code != 0 || !strings.Contains(out, want) {
+		t.Errorf("ls says %s%s, want %s", out, said, want)
+	}
 	// The check sees what a replay without memory does.
 	if out, said, code := troupe(t, bin, append(args, "--round", "again", "-n", "10")...); code != 0 {
 		t.Fatalf("exit code %d: %s%s", code, out, said)
@@ -191,9 +197,12 @@ func produceLetters(t *testing.T, props kafka.Props, log *slog.Logger) {
 		t.Fatal(err)
 	}
 	headers := []kafka.RecordHeader{
-		{Key: "__connect.errors.topic", Value: []byte("orders")}, {Key: "__connect.errors.partition", Value: []byte("0")},
-		{Key: "__connect.errors.offset", Value: []byte("1")}, {Key: "__connect.errors.connector.name", Value: []byte("strict")},
-		{Key: "__connect.errors.task.id", Value: []byte("0")}, {Key: "__connect.errors.stage", Value: []byte("TASK_PUT")},
+		{Key: "__connect.errors.topic", Value: []byte("orders")},
+		{Key: "__connect.errors.partition", Value: []byte("0")},
+		{Key: "__connect.errors.offset", Value: []byte("1")},
+		{Key: "__connect.errors.connector.name", Value: []byte("strict")},
+		{Key: "__connect.errors.task.id", Value: []byte("0")},
+		{Key: "__connect.errors.stage", Value: []byte("TASK_PUT")},
 		{Key: "__connect.errors.exception.class.name", Value: []byte("java.lang.IllegalStateException")},
 		{Key: "__connect.errors.exception.stacktrace", Value: bytes.Repeat([]byte("\tat somewhere\n"), 30)},
 	}

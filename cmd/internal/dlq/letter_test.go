@@ -18,9 +18,16 @@ func header(key, value string) kafka.RecordHeader {
 func failure(topic, partition, offset, connector, stage, exception string) []kafka.RecordHeader {
 	var out []kafka.RecordHeader
 	for _, h := range [][2]string{
-		{"topic", topic}, {"partition", partition}, {"offset", offset}, {"connector.name", connector}, {"task.id", "2"},
-		{"stage", stage}, {"class.name", "a.Converter"}, {"exception.class.name", exception},
-		{"exception.message", "no good"}, {"exception.stacktrace", exception + ": no good\n\tat a.B.c(B.java:1)\n"},
+		{"topic", topic},
+		{"partition", partition},
+		{"offset", offset},
+		{"connector.name", connector},
+		{"task.id", "2"},
+		{"stage", stage},
+		{"class.name", "a.Converter"},
+		{"exception.class.name", exception},
+		{"exception.message", "no good"},
+		{"exception.stacktrace", exception + ": no good\n\tat a.B.c(B.java:1)\n"},
 	} {
 		out = append(out, header(pipeline.HeaderPrefix+h[0], h[1]))
 	}

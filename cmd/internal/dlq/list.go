@@ -174,7 +174,8 @@ const (
 func Ask(ctx context.Context, worker string) (map[string][]string, error) {
 	u, err := url.Parse(worker)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, fmt.Errorf("--worker %q is no URL like http://localhost:8083", worker)
+		shown := worker[strings.LastIndexByte(worker, '@')+1:] // without a password
+		return nil, fmt.Errorf("--worker %q is no URL like http://localhost:8083", shown)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, workerLimit, fmt.Errorf("no answer within %s", workerLimit))
 	defer cancel()
