@@ -285,9 +285,30 @@ func (c *Client) alterSink(ctx context.Context, s subject, changes connectors.Of
 	})
 	if err != nil {
 		verb := map[bool]string{true: "reset", false: "alter"}[reset]
-		return "", errs.Connect.Wrap(err, "Failed to %s consumer group offsets for connector %s", verb, s.name)
+		why := ""
+		if hasMembers(err) {
+			why = fmt.Sprintf(membersText, verb)
+		}
+		return "", errs.Connect.Wrap(err, "Failed to %s consumer group offsets for connector %s%s", verb, s.name, why)
 	}
 	return offsetsMessage(done, noted), nil
+}
+
+// membersText is for a group that sink tasks are in: in the JVM's words, which clients look for to try
+// again. A task that hangs is shut out of its group when its time to stop is over, so here that helps.
+const membersText = " either because its tasks haven't stopped completely yet or the connector was resumed before the request to %s " +
+	"its offsets could be successfully completed. If the connector is in a stopped state, this operation can be safely retried. " +
+	"If it doesn't eventually succeed, the Connect cluster may need to be restarted to get rid of the zombie sink tasks."
+
+// hasMembers reports whether a change of a group's offsets was refused because it has members.
+func hasMembers(err error) bool {
+	switch kafka.ClassName(err) {
+	case "org.apache.kafka.common.errors.UnknownMemberIdException",
+		"org.apache.kafka.common.errors.GroupSubscribedToTopicException",
+		"org.apache.kafka.common.errors.GroupNotEmptyException":
+		return true
+	}
+	return false
 }
 
 func offsetsMessage(done string, noted bool) string {
