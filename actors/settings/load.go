@@ -178,6 +178,9 @@ func (l *loading) distributed() {
 	w, v := &l.w, l.w.Values
 	w.ClientID = v.String("client.id")
 	w.GroupID = v.String("group.id")
+	if w.GroupID == "" && !v.IsNull("group.id") { // brokers refuse it, with which the JVM worker ends later
+		l.problem(config.Invalid("group.id", w.GroupID, "it must not be empty"))
+	}
 	w.ExactlyOnce = ExactlyOnce(strings.ToLower(v.String("exactly.once.source.support")))
 	w.OffsetTopic = l.topic("offset", v.Int("offset.storage.partitions"))
 	w.ConfigTopic = l.topic("config", 1)

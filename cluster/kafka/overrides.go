@@ -104,6 +104,18 @@ func WorkerAdminProps(worker map[string]string) Props {
 	return out
 }
 
+// WorkerGroupProps are the settings by which a worker speaks to its group's coordinator: those of an
+// admin client, and GroupTiming.
+func WorkerGroupProps(worker map[string]string) Props {
+	out := WorkerAdminProps(worker)
+	for _, key := range []string{"session.timeout.ms", "heartbeat.interval.ms", "rebalance.timeout.ms"} {
+		if v, ok := worker[key]; ok {
+			out[key] = v
+		}
+	}
+	return out
+}
+
 func bootstrap(worker map[string]string) string {
 	if v, ok := worker["bootstrap.servers"]; ok {
 		return v

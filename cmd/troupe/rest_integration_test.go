@@ -33,34 +33,107 @@ func TestRecordedREST(t *testing.T) {
 	bin := servicetest.Build(t)
 	for _, profile := range []string{"default", "locked", "principal"} {
 		t.Run(profile, func(t *testing.T) {
-			kit := filepath.Join(servicetest.Root(t), "testdata", "rest")
-			settings, err := os.ReadFile(filepath.Join(kit, "profiles", profile+".properties"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			w := servicetest.NewWorker(t, bin, []string{
+			w := servicetest.NewWorker(t, bin, append([]string{
 				"bootstrap.servers=" + k.Addr,
 				"key.converter=org.apache.kafka.connect.json.JsonConverter",
 				"value.converter=org.apache.kafka.connect.json.JsonConverter",
 				"offset.storage.file.filename=" + filepath.Join(t.TempDir(), "offsets"),
-				string(settings),
-				"offset.flush.interval.ms=500",
-				"supervisor.restart.enabled=false", // the recorded worker left failed tasks as they were
-			})
+			}, profileLines(t, profile)...))
 			w.Start(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, "python3", filepath.Join(kit, "replay.py"), "--url", w.URL,
-				"--mode", "standalone", "--profile", profile, "--no-quirks", "--quiet")
-			cmd.WaitDelay = time.Second
-			out, err := cmd.CombinedOutput()
-			text := strings.TrimSpace(string(out))
-			t.Log(text[strings.LastIndexByte(text, '\n')+1:])
-			if failed := failures(text); !slices.Equal(failed, notYet[profile]) || err != nil && len(failed) == 0 {
-				t.Errorf("%q failed, not %q (%v)\n%s", failed, notYet[profile], err, notPassed(text))
-			}
+			replay(t, profile, "standalone", w.URL)
 			w.Stop(t)
 		})
+	}
+}
+
+// TestRecordedRESTOfClusters is the same of workers of a cluster: of one, and of two that are asked in
+// turn, so that each request about a connector reaches another worker than the one before.
+func TestRecordedRESTOfClusters(t *testing.T) {
+	k := servicetest.StartKafka(t)
+	bin := servicetest.Build(t)
+	for _, profile := range []string{"default", "locked", "principal", "eos"} {
+		for workers := 1; workers <= 2; workers++ {
+			t.Run(fmt.Sprintf("%s, %d", profile, workers), func(t *testing.T) {
+				c := restCluster(t, k, bin, workers, profileLines(t, profile)...)
+				var urls []string
+				for _, n := range c.Nodes {
+					urls = append(urls, n.URL)
+				}
+				replay(t, profile, "distributed", urls...)
+				for _, n := range c.Nodes {
+					n.Stop(t)
+				}
+			})
+		}
+	}
+}
+
+// restCluster starts a cluster of workers with JSON converters as they are by default; lines are
+// added to the properties.
+func restCluster(tb testing.TB, k *servicetest.Kafka, bin string, workers int, lines ...string) *servicetest.Cluster {
+	tb.Helper()
+	c := servicetest.NewCluster(tb, servicetest.ClusterConfig{
+		Kafka: k, Binary: bin, Group: fmt.Sprintf("rest-%d", rand.Uint32()),
+		Config: append([]string{"key.converter.schemas.enable=true", "value.converter.schemas.enable=true"}, lines...),
+	})
+	for range workers {
+		c.Add(tb, servicetest.TroupeWorker).Launch(tb)
+	}
+	for _, n := range c.Nodes {
+		healthy(tb, n.Worker)
+	}
+	return c
+}
+
+// healthy waits until a worker says that it is.
+func healthy(tb testing.TB, w *servicetest.Worker) {
+	tb.Helper()
+	servicetest.Until(tb, 2*time.Minute, "health of "+w.URL, func() error {
+		if err := w.Ended(); err != nil {
+			tb.Fatalf("the worker ended: %v", err)
+		}
+		status, body, err := w.Do(tb.Context(), http.MethodGet, "/health", nil)
+		if err == nil && status != http.StatusOK {
+			return fmt.Errorf("%d %s", status, body)
+		}
+		return err
+	})
+}
+
+func restKit(tb testing.TB) string {
+	tb.Helper()
+	return filepath.Join(servicetest.Root(tb), "testdata", "rest")
+}
+
+// profileLines are the properties of a profile of the kit.
+func profileLines(tb testing.TB, profile string) []string {
+	tb.Helper()
+	lines, err := os.ReadFile(filepath.Join(restKit(tb), "profiles", profile+".properties"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return []string{
+		string(lines), "offset.flush.interval.ms=500",
+		"supervisor.restart.enabled=false", // the recorded worker left failed tasks as they were
+	}
+}
+
+// replay holds workers against the kit's scenarios of the profile, texts of messages included.
+func replay(t *testing.T, profile, mode string, urls ...string) {
+	t.Helper()
+	args := []string{filepath.Join(restKit(t), "replay.py"), "--mode", mode, "--profile", profile, "--no-quirks", "--strict-messages"}
+	for _, url := range urls {
+		args = append(args, "--url", url)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "python3", args...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
+	text := strings.TrimSpace(string(out))
+	t.Log(text[strings.LastIndexByte(text, '\n')+1:])
+	if failed := failures(text); !slices.Equal(failed, notYet[profile]) || err != nil && len(failed) == 0 {
+		t.Errorf("%q failed, not %q (%v)\n%s", failed, notYet[profile], err, notPassed(text))
 	}
 }
 

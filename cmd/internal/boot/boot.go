@@ -374,7 +374,10 @@ func (n *node) stop(ctx context.Context, serving <-chan error) error {
 	}
 	<-serving //nolint:errcheck // it ends because it was shut down
 	if n.worker != nil {
-		problems = append(problems, n.worker.Stop(ctx))
+		gaveUp := ended(n.worker)
+		if err := n.worker.Stop(ctx); !gaveUp { // else it says once more why
+			problems = append(problems, err)
+		}
 	}
 	if n.others != nil {
 		n.others.Close()
@@ -386,6 +389,15 @@ func (n *node) stop(ctx context.Context, serving <-chan error) error {
 		n.log.Info("stopped")
 	}
 	return err
+}
+
+func ended(w running) bool {
+	select {
+	case <-w.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 func (n *node) closeProviders(ctx context.Context) {
