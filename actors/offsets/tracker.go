@@ -141,6 +141,12 @@ func (t *Tracker) Set(partition map[string]any, offset data.Offset) {
 	}
 }
 
+// Source is the source partition and offset of a record that is submitted and not acknowledged. It is for
+// the goroutine that sends.
+func (e *Entry) Source() (partition map[string]any, offset data.Offset) {
+	return e.q.partition, e.offset
+}
+
 // Ack says that Kafka has the record, or that it is given up after a tolerated error. Only the
 // first call counts. It may be called from any goroutine.
 func (e *Entry) Ack() {

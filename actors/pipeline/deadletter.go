@@ -81,10 +81,18 @@ func reasons(task state.TaskID, p Problem) []kafka.RecordHeader {
 		contextHeader("task.id", strconv.Itoa(task.Task)),
 		contextHeader("stage", string(p.Stage)),
 		contextHeader("class.name", p.Class),
-		contextHeader("exception.class.name", errs.ClassOf(p.Err)),
+		contextHeader("exception.class.name", p.errorClass()),
 		contextHeader("exception.message", errs.Message(p.Err)),
-		contextHeader("exception.stacktrace", trace(p.Err)),
+		contextHeader("exception.stacktrace", trace(p.errorClass(), p.Err)),
 	}
+}
+
+// errorClass is the Java class of the error.
+func (p *Problem) errorClass() string {
+	if p.Stage == KafkaProduce && errs.KindOf(p.Err) == nil {
+		return kafka.ClassName(p.Err)
+	}
+	return errs.ClassOf(p.Err)
 }
 
 func contextHeader(name, value string) kafka.RecordHeader {
@@ -93,9 +101,9 @@ func contextHeader(name, value string) kafka.RecordHeader {
 
 // trace is an error as a Java stack trace begins: class and message, then its causes. Behind them comes
 // the Go stack if the error was a panic.
-func trace(err error) string {
+func trace(class string, err error) string {
 	var out strings.Builder
-	last := errs.ClassOf(err) + ": " + errs.Message(err)
+	last := class + ": " + errs.Message(err)
 	out.WriteString(last + "\n")
 	for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(cause) {
 		line := errs.ClassOf(cause) + ": " + errs.Message(cause)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -169,9 +170,12 @@ func address(r *data.Record, out *kafka.Record) error {
 // WhereSource says which source record it is, without its contents.
 func WhereSource(rec *data.SourceRecord) func() string {
 	return func() string {
-		var offset map[string]any
+		var offset any = map[string]any(nil)
 		if rec.SourceOffset != nil {
-			offset = rec.SourceOffset.OffsetMap()
+			// The connector's code, which has its own way to panic.
+			if err := act.Catch(func() error { offset = rec.SourceOffset.OffsetMap(); return nil }); err != nil {
+				offset = err
+			}
 		}
 		return fmt.Sprintf("source record {topic='%s', sourcePartition=%v, sourceOffset=%v}", rec.Topic, rec.SourcePartition, offset)
 	}

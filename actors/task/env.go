@@ -130,6 +130,11 @@ func (r *runner) openSource(src connectors.Source, conf *settings.Connector, pro
 	s.reader = offsets.NewReader(store, id.Connector, r.log)
 	r.lease.OnShut(s.reader.Close)
 	s.topics = newTopicCreation(r.env, conf, props, id, r.log)
+	if conf.Source.DeadLetters.Topic != "" {
+		if s.letters, err = r.sourceLetters(s, conf, props); err != nil {
+			return nil, err
+		}
+	}
 	if r.env.ExactlyOnce != nil {
 		return newTransactional(s, store, conf.Source)
 	}

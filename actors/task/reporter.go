@@ -120,9 +120,23 @@ const dlqWait = time.Minute
 // deadLetters opens the dead letter queue of a sink task and makes its topic if it is missing.
 func (r *runner) deadLetters(conf *settings.Connector, props map[string]string) (*pipeline.DeadLetters, error) {
 	dl, id := conf.Sink.DeadLetters, r.spec.ID
-	admin, err := kafka.NewAdmin(kafka.ConnectorDLQAdminProps(r.env.Worker.Props, props, id.Connector, id.Task), r.log, r.env.KafkaOptions...)
+	if err := r.deadLetterTopic(dl, props); err != nil {
+		return nil, err
+	}
+	producer, err := kafka.NewProducer(kafka.ConnectorDLQProducerProps(r.env.Worker.Props, props, id.Connector, id.Task), r.log, r.env.KafkaOptions...)
 	if err != nil {
 		return nil, err
+	}
+	r.lease.OnShut(producer.Abort)
+	return &pipeline.DeadLetters{Topic: dl.Topic, Context: dl.ContextHeaders, Task: id, Producer: producer}, nil
+}
+
+// deadLetterTopic makes the topic of a dead letter queue if it is missing.
+func (r *runner) deadLetterTopic(dl settings.DeadLetters, props map[string]string) error {
+	id := r.spec.ID
+	admin, err := kafka.NewAdmin(kafka.ConnectorDLQAdminProps(r.env.Worker.Props, props, id.Connector, id.Task), r.log, r.env.KafkaOptions...)
+	if err != nil {
+		return err
 	}
 	defer admin.Close() //nolint:errcheck // the answer is there already
 	ctx, cancel := context.WithTimeout(r.soft, dlqWait)
@@ -132,12 +146,7 @@ func (r *runner) deadLetters(conf *settings.Connector, props map[string]string) 
 		_, err = admin.CreateTopic(ctx, kafka.NewTopic{Name: dl.Topic, Partitions: 1, ReplicationFactor: dl.ReplicationFactor})
 	}
 	if err != nil {
-		return nil, errs.Connect.Wrap(err, "Could not initialize errors.deadletterqueue.topic.name=%s with errors.deadletterqueue.topic.replication.factor=%d", dl.Topic, dl.ReplicationFactor)
+		return errs.Connect.Wrap(err, "Could not initialize errors.deadletterqueue.topic.name=%s with errors.deadletterqueue.topic.replication.factor=%d", dl.Topic, dl.ReplicationFactor)
 	}
-	producer, err := kafka.NewProducer(kafka.ConnectorDLQProducerProps(r.env.Worker.Props, props, id.Connector, id.Task), r.log, r.env.KafkaOptions...)
-	if err != nil {
-		return nil, err
-	}
-	r.lease.OnShut(producer.Abort)
-	return &pipeline.DeadLetters{Topic: dl.Topic, Context: dl.ContextHeaders, Task: id, Producer: producer}, nil
+	return nil
 }

@@ -36,6 +36,9 @@ type source struct {
 	transaction     connectors.TransactionContext // nil but with transaction.boundary=connector
 	ctx             context.Context               // never ends: what a record in flight carries
 
+	letters *letters // nil without a dead letter queue
+	back    takenBack
+
 	merge, merged chan struct{} // flush asks for the committable offsets; run has handed them on
 
 	lastTopic string // noted last, so that it costs a comparison per record
@@ -113,13 +116,21 @@ func (s *source) stopTask() {
 }
 
 func (s *source) drain(ctx context.Context) error {
-	if s.tracker.Pending() == 0 {
-		return nil
+	for s.tracker.Pending() > 0 {
+		if err := s.producer.Flush(ctx); err != nil {
+			return err
+		}
+		if err := s.failedSend(); err != nil {
+			return err // its record won't ever be acknowledged
+		}
+		if s.back.empty() {
+			return s.tracker.Wait(ctx)
+		}
+		if err := s.resend(ctx); err != nil {
+			return err
+		}
 	}
-	if err := s.producer.Flush(ctx); err != nil {
-		return err
-	}
-	return s.tracker.Wait(ctx)
+	return nil
 }
 
 // loop is one batch after another.
@@ -138,6 +149,11 @@ func (s *source) loop() error {
 		s.beat.end()
 		if err := s.failedSend(); err != nil {
 			return err
+		}
+		if !s.back.empty() {
+			if err := s.resend(s.hard); err != nil {
+				return err
+			}
 		}
 		s.collect()
 		switch {
@@ -215,7 +231,9 @@ func (s *source) send(records []data.SourceRecord) error {
 			return err
 		}
 		if !goesOn {
-			s.commitRecord(rec, nil)
+			if !s.letters.took() { // else when its letter is there
+				s.commitRecord(rec, nil)
+			}
 			continue
 		}
 		if f.rec.Topic != s.lastTopic {
@@ -269,32 +287,47 @@ func delivered(r *kafka.Record, err error) {
 		f.entry.Ack()
 	case kafka.Classify(err) == kafka.Aborted:
 		// Given up by us: not acknowledged, so not committed, so sent again by the next incarnation.
+	case s.takeBack(f, err):
+		return // the runner needs the record yet
 	default:
 		s.refused(f, r, err)
 	}
 	f.rec.Key, f.rec.Value, f.rec.Headers = nil, nil, nil // a slow neighbour keeps the slab
 }
 
-// refused is a record that Kafka will never take.
+// refused is a record that Kafka will never take, of a task without a dead letter queue.
 func (s *source) refused(f *flight, r *kafka.Record, err error) {
 	if s.pipe.Policy.TolerateAll {
-		problem := pipeline.Problem{
-			Stage: pipeline.KafkaProduce, Class: "org.apache.kafka.connect.source.SourceTask",
-			Where: "record for topic " + r.Topic, Err: err, Attempts: 1,
-		}
-		if rerr := s.pipe.Policy.Report(s.ctx, problem); rerr != nil {
-			rerr = errors.Join(err, rerr)
-			s.sendErr.CompareAndSwap(nil, &rerr)
+		if err = s.skip(f, r, err); err == nil {
 			return
 		}
-		if s.recordCommitter != nil {
-			s.commitRecord(f.src, nil)
-		}
-		f.entry.Ack()
-		return
+	} else {
+		err = unrecoverable(r, err)
 	}
-	err = errs.Connect.Wrap(err, "Unrecoverable exception from producer send callback, topic %q", r.Topic)
 	s.sendErr.CompareAndSwap(nil, &err)
+}
+
+// skip reports a refused record and lets it go.
+func (s *source) skip(f *flight, r *kafka.Record, err error) error {
+	if rerr := s.pipe.Policy.Report(s.ctx, produceProblem(r, err)); rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	if s.recordCommitter != nil {
+		s.commitRecord(f.src, nil)
+	}
+	f.entry.Ack()
+	return nil
+}
+
+func produceProblem(r *kafka.Record, err error) pipeline.Problem {
+	return pipeline.Problem{
+		Stage: pipeline.KafkaProduce, Class: "org.apache.kafka.connect.source.SourceTask",
+		Where: "record for topic " + r.Topic, Err: err, Attempts: 1,
+	}
+}
+
+func unrecoverable(r *kafka.Record, err error) error {
+	return errs.Connect.Wrap(err, "Unrecoverable exception from producer send callback, topic %q", r.Topic)
 }
 
 func (s *source) failedSend() error {

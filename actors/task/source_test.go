@@ -548,7 +548,8 @@ func TestSourceRefusedSend(t *testing.T) {
 			}), map[string]string{"errors.tolerance": tolerance}, func(t *testing.T, s *stage) {
 				s.start()
 				s.after(2500 * time.Millisecond)
-				end := s.kafka.Fail(kafkatest.Fault{Request: "Produce", Error: "INVALID_RECORD", Times: 1})
+				// Twice: what a broker refuses is sent again on its own.
+				end := s.kafka.Fail(kafkatest.Fault{Request: "Produce", Error: "INVALID_RECORD", Times: 2})
 				s.after(3 * time.Second)
 				if end() == 0 {
 					t.Fatal("the fault met nobody")
