@@ -88,9 +88,15 @@ func (h *host) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *
 func run(b *testing.B, cluster *kafkatest.Cluster, p plugin.Plugin, conf map[string]string, over chan struct{}) {
 	b.Helper()
 	log := slog.New(slog.DiscardHandler)
-	env := newEnv(b, cluster, log, p)
+	runIn(b, func(p plugin.Plugin) *task.Env { return newEnv(b, cluster, log, p) }, p, conf, over)
+}
+
+// runIn is run in the worker that env makes.
+func runIn(b *testing.B, newEnv func(plugin.Plugin) *task.Env, p plugin.Plugin, conf map[string]string, over chan struct{}) {
+	b.Helper()
+	env := newEnv(p)
 	conf["name"], conf["connector.class"] = "c", p.Describe().Class
-	sys := act.NewSystem(log)
+	sys := act.NewSystem(env.Log)
 	h := &host{b: b, child: make(chan *actor.PID, 1), done: make(chan struct{}), props: task.Props(env, task.Spec{
 		ID: state.TaskID{Connector: "c"}, Inc: 1, Connector: conf, Props: conf, Target: state.TargetStarted,
 	})}
@@ -152,4 +158,32 @@ func BenchmarkSink(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	run(b, cluster, sinkPlugin(func() connectors.SinkTask { return k }), map[string]string{"topics": "t"}, k.full)
+}
+
+// BenchmarkSourceOnce is BenchmarkSource with the transactions of an exactly-once worker around
+// batches of 500, or one around all.
+func BenchmarkSourceOnce(b *testing.B) {
+	for _, boundary := range []string{"poll", "interval"} {
+		b.Run(boundary, func(b *testing.B) {
+			f := &fountain{
+				offsets: make([]seq, b.N), batch: make([]data.SourceRecord, 0, 500), value: strings.Repeat("x", 100), dry: make(chan struct{}),
+			}
+			cluster := kafkatest.New(b, kafkatest.Topics(1, "t"))
+			log := slog.New(slog.DiscardHandler)
+			w := distributedWorker(b, cluster, nil)
+			b.SetBytes(100)
+			b.ReportAllocs()
+			b.ResetTimer()
+			runIn(b, func(p plugin.Plugin) *task.Env {
+				env := newEnv(b, cluster, log, p)
+				env.Worker, env.Offsets = w, startOffsets(b, cluster, log)
+				env.ExactlyOnce = &task.ExactlyOnce{
+					GroupID: "g",
+					Fence:   func(context.Context, string) error { return nil },
+					Verify:  func(context.Context, state.TaskID, int) error { return nil },
+				}
+				return env
+			}, sourcePlugin(func() connectors.SourceTask { return f }), map[string]string{"transaction.boundary": boundary}, f.dry)
+		})
+	}
 }

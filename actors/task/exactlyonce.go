@@ -318,6 +318,11 @@ func (x *transactional) written(r *kafka.Record, err error) {
 	if err == nil || kafka.Classify(err) == kafka.Aborted {
 		return
 	}
+	x.lose(r, err)
+}
+
+// lose is a record that Kafka will never take: the transaction can't be committed.
+func (x *transactional) lose(r *kafka.Record, err error) {
 	err = errs.Connect.Wrap(err, "Unrecoverable exception from producer send callback, topic %q", r.Topic)
 	x.sendErr.CompareAndSwap(nil, &err)
 }

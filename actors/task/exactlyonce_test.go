@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"strings"
 	"sync"
@@ -102,24 +103,32 @@ func distributedWorker(t testing.TB, cluster *kafkatest.Cluster, more map[string
 }
 
 // workerOffsets starts the worker's offset store.
-func (o *once) workerOffsets() *storage.TopicOffsetStore {
-	o.t.Helper()
-	admin, err := kafka.NewAdmin(o.kafka.Props(), o.env.Log, o.kafka.Option())
+func (o *once) workerOffsets() storage.OffsetStore { return startOffsets(o.t, o.kafka, o.env.Log) }
+
+func startOffsets(t testing.TB, cluster *kafkatest.Cluster, log *slog.Logger) storage.OffsetStore {
+	t.Helper()
+	return openTopic(t, cluster.Props(), log, cluster.Option())
+}
+
+// openTopic starts the store of a worker's offsets in topic offsets.
+func openTopic(t testing.TB, props kafka.Props, log *slog.Logger, opts ...kafka.Option) storage.OffsetStore {
+	t.Helper()
+	admin, err := kafka.NewAdmin(props, log, opts...)
 	if err != nil {
-		o.t.Fatal(err)
+		t.Fatal(err)
 	}
 	s := storage.NewTopicOffsetStore(storage.TopicConfig{
-		Topic: "offsets", Partitions: 2, ReplicationFactor: 1, Props: o.kafka.Props(), ClientIDBase: "g-", ReadCommitted: true,
-	}, admin, o.env.Log, o.kafka.Option())
-	o.t.Cleanup(func() {
+		Topic: "offsets", Partitions: 2, ReplicationFactor: 1, Props: props, ClientIDBase: "g-", ReadCommitted: true,
+	}, admin, log, opts...)
+	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if err := errors.Join(s.Close(ctx), admin.Close()); err != nil {
-			o.t.Error(err)
+			t.Error(err)
 		}
 	})
-	if err := s.Start(o.t.Context()); err != nil {
-		o.t.Fatal(err)
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	return s
 }

@@ -141,7 +141,8 @@ func (p *Producer) wake() {
 // line to and fro with each record.
 func (p *Producer) OnProduceRecordUnbuffered(r *Record, err error) {
 	if err != nil {
-		p.lost.CompareAndSwap(nil, &err)
+		lost := err // else err itself would be on the heap, for each record
+		p.lost.CompareAndSwap(nil, &lost)
 	}
 	p.freed += sizeOf(r)
 	if p.freed >= p.lot() || p.waiting.Load() > 0 {
