@@ -26,6 +26,8 @@ import (
 type world struct {
 	t       *testing.T
 	cluster *kafkatest.Cluster
+	props   kafka.Props
+	follows bool         // workers believe others in how far the config topic goes
 	dial    kafka.Option // how workers reach it
 	timing  kafka.Props
 	limit   time.Duration // of handing over
@@ -72,7 +74,7 @@ func bubble(t *testing.T, f func(*world)) {
 func newWorld(t *testing.T, timing kafka.Props, opts ...kafkatest.Option) *world {
 	cluster := kafkatest.New(t, opts...)
 	return &world{
-		t: t, cluster: cluster, dial: cluster.Option(), timing: timing, delay: 5 * time.Minute,
+		t: t, cluster: cluster, props: cluster.Props(), dial: cluster.Option(), timing: timing, delay: 5 * time.Minute,
 		ledger: map[state.TaskID]*worker{}, offset: -1,
 	}
 }
@@ -96,6 +98,15 @@ func (w *world) read() (int64, assign.Work) {
 	return w.offset, assign.Work{Connectors: slices.Clone(w.config.Connectors), Tasks: slices.Clone(w.config.Tasks)}
 }
 
+// readTo makes the workers of a world that follows read so far.
+func (w *world) readTo(offset int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.follows {
+		w.offset = max(w.offset, offset)
+	}
+}
+
 func quiet() *slog.Logger {
 	level := slog.LevelError + 4
 	if os.Getenv("GROUP_DEBUG") != "" {
@@ -107,10 +118,14 @@ func quiet() *slog.Logger {
 // start starts a worker; it ends with the test if not before.
 func (w *world) start(name string, protocol group.Protocol) *worker {
 	w.t.Helper()
-	props := w.cluster.Props()
+	props := maps.Clone(w.props)
 	maps.Copy(props, w.timing)
 	props["client.id"] = name
-	co, err := kafka.NewCoordinator(props, "workers", quiet(), w.dial)
+	var opts []kafka.Option
+	if w.dial != nil {
+		opts = append(opts, w.dial)
+	}
+	co, err := kafka.NewCoordinator(props, "workers", quiet(), opts...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -201,6 +216,7 @@ func (k *worker) Plan(_ context.Context, r group.Round) (group.Plan, error) {
 	if failure != nil {
 		return group.Plan{}, failure
 	}
+	k.w.readTo(r.MaxOffset)
 	offset, config := k.w.read()
 	if stale {
 		offset = k.offset
@@ -248,6 +264,7 @@ func (k *worker) Handle(ctx context.Context, e group.Event) {
 		k.stop(&e.Work)
 		return
 	}
+	k.w.readTo(e.Assignment.Offset)
 	switch a := e.Assignment; {
 	case a.Error != group.NoError:
 	case k.Offset() != a.Offset:
