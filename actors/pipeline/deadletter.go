@@ -82,7 +82,7 @@ func reasons(task state.TaskID, p Problem) []kafka.RecordHeader {
 		contextHeader("stage", string(p.Stage)),
 		contextHeader("class.name", p.Class),
 		contextHeader("exception.class.name", p.errorClass()),
-		contextHeader("exception.message", errs.Message(p.Err)),
+		messageHeader(p.Err),
 		contextHeader("exception.stacktrace", trace(p.errorClass(), p.Err)),
 	}
 }
@@ -93,6 +93,15 @@ func (p *Problem) errorClass() string {
 		return kafka.ClassName(p.Err)
 	}
 	return errs.ClassOf(p.Err)
+}
+
+// messageHeader is null where there is no message, as in Java.
+func messageHeader(err error) kafka.RecordHeader {
+	h := contextHeader("exception.message", errs.Message(err))
+	if len(h.Value) == 0 {
+		h.Value = nil
+	}
+	return h
 }
 
 func contextHeader(name, value string) kafka.RecordHeader {
@@ -136,8 +145,12 @@ func (p *Pending) add(r *kafka.Record, w Wait) {
 	p.waits[tp] = append(p.waits[tp], w)
 }
 
-// Settle waits for the reports of the partitions. Those that ended well are forgotten; the first
-// error is returned.
+// ErrUnfinished is Settle's error when its context ended before the reports did.
+var ErrUnfinished = errs.Connect.New("reports of failed records have not ended yet")
+
+// Settle waits for the reports of the partitions. Those that ended are forgotten; the first error of
+// one is returned. If ctx ends first the others are kept, for the next call, and the error is
+// ErrUnfinished unless there is one of a report.
 func (p *Pending) Settle(ctx context.Context, has func(data.TopicPartition) bool) error {
 	p.mu.Lock()
 	due := map[data.TopicPartition][]Wait{}
@@ -149,27 +162,31 @@ func (p *Pending) Settle(ctx context.Context, has func(data.TopicPartition) bool
 	}
 	p.mu.Unlock()
 	var first error
-	for _, waits := range due {
-		for _, w := range waits {
-			if err := w(ctx); err != nil && first == nil {
+	unfinished := false
+	for tp, waits := range due {
+		for i, w := range waits {
+			err := w(ctx)
+			if err != nil && ctx.Err() != nil {
+				unfinished = true
+				p.keep(tp, waits[i:])
+				break
+			}
+			if err != nil && first == nil {
 				first = err
 			}
 		}
 	}
+	if first == nil && unfinished {
+		return ErrUnfinished
+	}
 	return first
 }
 
-// Await waits for the reports of a partition without forgetting them.
-func (p *Pending) Await(ctx context.Context, tp data.TopicPartition) error {
+// keep puts back what Settle didn't get to the end of.
+func (p *Pending) keep(tp data.TopicPartition, waits []Wait) {
 	p.mu.Lock()
-	waits := p.waits[tp]
-	p.mu.Unlock()
-	for _, w := range waits {
-		if err := w(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	defer p.mu.Unlock()
+	p.waits[tp] = append(slices.Clip(waits), p.waits[tp]...)
 }
 
 // Forget drops the reports of partitions that belong to another member.

@@ -378,16 +378,18 @@ func TestPending(t *testing.T) {
 		})
 	}
 	var pending pipeline.Pending
-	report := func(r pipeline.Reporter, tp data.TopicPartition) {
+	report := func(r pipeline.Reporter, tp data.TopicPartition) pipeline.Wait {
 		p := pipeline.Policy{Reporters: []pipeline.Reporter{r}, Pending: &pending}
-		if err := p.Report(t.Context(), pipeline.Problem{Record: &kafka.Record{Topic: tp.Topic, Partition: tp.Partition}}); err != nil {
+		wait, err := p.Report(t.Context(), pipeline.Problem{Record: &kafka.Record{Topic: tp.Topic, Partition: tp.Partition}})
+		if err != nil {
 			t.Fatal(err)
 		}
+		return wait
 	}
 	report(waitFor("a1", nil), a)
 	report(waitFor("a2", bad), a)
-	report(waitFor("b1", nil), b)
-	if err := pending.Await(t.Context(), b); err != nil {
+	b1 := report(waitFor("b1", nil), b)
+	if err := b1(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := pending.Settle(t.Context(), func(tp data.TopicPartition) bool { return tp == a }); !errors.Is(err, bad) {
@@ -400,6 +402,41 @@ func TestPending(t *testing.T) {
 	ends = nil
 	if err := pending.Settle(t.Context(), func(data.TopicPartition) bool { return true }); err != nil || len(ends) != 0 {
 		t.Errorf("settle: %v, waited for %v", err, ends)
+	}
+}
+
+// A report that has not ended when there is no more time is waited for the next time too.
+func TestPendingUnfinished(t *testing.T) {
+	tp := data.TopicPartition{Topic: "t"}
+	ends, done := 0, make(chan struct{})
+	var pending pipeline.Pending
+	p := pipeline.Policy{Pending: &pending, Reporters: []pipeline.Reporter{reportFunc(func() (pipeline.Wait, error) {
+		return func(ctx context.Context) error {
+			select {
+			case <-done:
+				ends++
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}, nil
+	})}}
+	for range 2 {
+		if _, err := p.Report(t.Context(), pipeline.Problem{Record: &kafka.Record{Topic: tp.Topic}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := func(data.TopicPartition) bool { return true }
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 {
+		if err := pending.Settle(over, all); !errors.Is(err, pipeline.ErrUnfinished) {
+			t.Errorf("settle: %v", err)
+		}
+	}
+	close(done)
+	if err := pending.Settle(t.Context(), all); err != nil || ends != 2 {
+		t.Errorf("settle: %v, %d ended", err, ends)
 	}
 }
 

@@ -90,7 +90,7 @@ func (p *Policy) Recover(ctx context.Context, at At, err error, again func() err
 		}
 	}
 	problem := Problem{Stage: at.Stage, Class: at.Class, Where: at.Where(), Err: err, Attempts: attempts, Record: at.Record, Unsent: at.Unsent}
-	if err := p.Report(ctx, problem); err != nil {
+	if _, err := p.Report(ctx, problem); err != nil {
 		return false, err
 	}
 	if p.TolerateAll {
@@ -99,18 +99,34 @@ func (p *Policy) Recover(ctx context.Context, at At, err error, again func() err
 	return false, Exceeded(problem)
 }
 
-// Report hands a problem to every reporter.
-func (p *Policy) Report(ctx context.Context, problem Problem) error {
+// Report hands a problem to every reporter. The Wait is for the end of all their reports, nil if they
+// have ended; Pending has it too.
+func (p *Policy) Report(ctx context.Context, problem Problem) (Wait, error) {
+	var all []Wait
 	for _, r := range p.Reporters {
 		wait, err := r.Report(ctx, problem)
 		if err != nil {
-			return errs.Connect.Wrap(err, "report of a failed record (%s)", problem.Where)
+			return nil, errs.Connect.Wrap(err, "report of a failed record (%s)", problem.Where)
 		}
-		if wait != nil && p.Pending != nil && problem.Record != nil {
+		if wait == nil {
+			continue
+		}
+		all = append(all, wait)
+		if p.Pending != nil && problem.Record != nil {
 			p.Pending.add(problem.Record, wait)
 		}
 	}
-	return nil
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return func(ctx context.Context) error {
+		for _, wait := range all {
+			if err := wait(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
 }
 
 // Exceeded is the error that fails a task whose policy doesn't tolerate the problem.

@@ -163,7 +163,7 @@ func (s *sink) bury() error {
 		problem := pipeline.Problem{
 			Stage: pipeline.TaskPut, Class: sinkTaskClass, Err: one.err, Attempts: 1, Record: one.raw, Where: whereConsumed(one.raw),
 		}
-		if err := s.pipe.Policy.Report(s.hard, problem); err != nil {
+		if _, err := s.pipe.Policy.Report(s.hard, problem); err != nil {
 			return err
 		}
 	}

@@ -49,25 +49,25 @@ func (r *reporter) failed() error {
 // Report implements connectors.ErrantRecordReporter.
 func (r *reporter) Report(record data.SinkRecord, cause error) func(context.Context) error {
 	raw, err := r.original(record)
+	var wait pipeline.Wait
 	if err == nil {
-		err = r.report(raw, cause)
+		wait, err = r.report(raw, cause)
 	}
 	return func(ctx context.Context) error {
-		if err != nil {
+		if err != nil || wait == nil {
 			return err
 		}
-		tp := data.TopicPartition{Topic: raw.Topic, Partition: raw.Partition}
-		return r.s.pending.Await(ctx, tp)
+		return wait(ctx)
 	}
 }
 
-func (r *reporter) report(raw *kafka.Record, cause error) error {
+func (r *reporter) report(raw *kafka.Record, cause error) (pipeline.Wait, error) {
 	problem := pipeline.Problem{
 		Stage: pipeline.TaskPut, Class: sinkTaskClass, Err: cause, Attempts: 1, Record: raw,
 		Where: whereConsumed(raw),
 	}
 	policy := r.s.pipe.Policy
-	err := policy.Report(r.s.hard, problem)
+	wait, err := policy.Report(r.s.hard, problem)
 	if err == nil && !policy.TolerateAll {
 		err = pipeline.Exceeded(problem)
 	}
@@ -78,7 +78,7 @@ func (r *reporter) report(raw *kafka.Record, cause error) error {
 			r.fatal = err
 		}
 	}
-	return err
+	return wait, err
 }
 
 func whereConsumed(r *kafka.Record) string {

@@ -1,10 +1,12 @@
 package task
 
 import (
+	"errors"
 	"log/slog"
 	"maps"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -45,7 +47,7 @@ func (s *sink) settleReports(offsets kafka.Offsets) error {
 	ctx, cancel := s.until(s.env.Worker.OffsetFlushTimeout)
 	defer cancel()
 	err := s.pending.Settle(ctx, func(tp data.TopicPartition) bool { return has(offsets, tp) })
-	if err != nil && s.lost == nil {
+	if err != nil && s.lost == nil && !errors.Is(err, pipeline.ErrUnfinished) {
 		s.lost = errs.Connect.Wrap(err, "report of a failed record")
 	}
 	return err
@@ -82,6 +84,10 @@ func (s *sink) commitAsync(now time.Time) error {
 		return nil
 	}
 	safe, err := s.preCommit(maps.Clone(s.current))
+	if errors.Is(err, pipeline.ErrUnfinished) {
+		s.log.Warn("offsets not committed, the next interval tries again", "err", err)
+		return nil
+	}
 	if err != nil {
 		s.log.Error("offsets not committed: preCommit failed; reading on from the last commit", "err", err)
 		return s.backToCommitted()

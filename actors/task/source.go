@@ -309,7 +309,7 @@ func (s *source) refused(f *flight, r *kafka.Record, err error) {
 
 // skip reports a refused record and lets it go.
 func (s *source) skip(f *flight, r *kafka.Record, err error) error {
-	if rerr := s.pipe.Policy.Report(s.ctx, produceProblem(r, err)); rerr != nil {
+	if _, rerr := s.pipe.Policy.Report(s.ctx, produceProblem(r, err)); rerr != nil {
 		return errors.Join(err, rerr)
 	}
 	if s.recordCommitter != nil {

@@ -170,7 +170,7 @@ func (l *letters) tooLarge(ctx context.Context, src *data.SourceRecord, r *kafka
 	})
 	problem.Where = pipeline.WhereSource(src)()
 	problem.Unsent = &pipeline.Unsent{Polled: src, Now: &data.Record{Topic: r.Topic, Timestamp: r.Timestamp}, Out: r}
-	if err := l.policy.Report(ctx, problem); err != nil {
+	if _, err := l.policy.Report(ctx, problem); err != nil {
 		return err
 	}
 	l.took()

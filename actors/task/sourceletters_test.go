@@ -283,3 +283,91 @@ func TestSourceTooLargeNotTolerated(t *testing.T) {
 		}
 	})
 }
+
+// With exactly-once a letter is part of the transaction of the records around it.
+func TestSourceLettersInTransactions(t *testing.T) {
+	for _, fault := range []string{"", "INVALID_RECORD"} {
+		t.Run("fault "+fault, func(t *testing.T) {
+			p := &committing{spring: &spring{poll: longs(20)}}
+			onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), sourceDLQ, func(t *testing.T, o *once) {
+				o.kafka.CreateTopic("dlq", 1, nil)
+				if fault != "" {
+					o.kafka.Fail(kafkatest.Fault{Request: "Produce", Topic: "dlq", Error: fault, Times: -1})
+				}
+				o.start()
+				o.after(10 * time.Second)
+				if fault != "" {
+					_ = o.failure(`topic "dlq"`)
+					if got := o.offsetsIn("offsets"); got != "" {
+						t.Errorf("committed %s", got)
+					}
+					if got := o.values("t"); got != "" {
+						t.Errorf("there is %s", got)
+					}
+					return
+				}
+				o.noFailure()
+				if n, letters := len(o.kafka.Records("t")), o.kafka.Records("dlq"); n != 16 || len(letters) != 4 ||
+					headerOf(letters[3], "__connect.errors.source.offset") != `{"at":20}` {
+					t.Errorf("%d records, letters %v", n, letters)
+				}
+				if got := o.offsetsIn("offsets"); got != "10 20" {
+					t.Errorf("committed %s", got)
+				}
+				if n := strings.Count(p.String(), ":none"); n != 4 {
+					t.Errorf("told %s", p.String())
+				}
+				o.stop()
+			})
+		})
+	}
+}
+
+// What is too large for the producer is known beforehand, so the transaction goes on.
+func TestSourceTooLargeInTransactions(t *testing.T) {
+	for _, tolerance := range []string{"all", "none"} {
+		t.Run(tolerance, func(t *testing.T) {
+			p := &spring{poll: lumps(50, 300, 40000, 7, 50)}
+			conf := with(sourceDLQ, "value.converter", "org.apache.kafka.connect.storage.StringConverter",
+				"producer.override.max.request.size", "20000", "errors.tolerance", tolerance)
+			onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), conf, func(t *testing.T, o *once) {
+				o.start()
+				o.after(10 * time.Second)
+				if tolerance == "none" {
+					_ = o.failure("which is the value of the max.request.size configuration")
+					if got := o.offsetsIn("offsets"); got != "" {
+						t.Errorf("committed %s", got)
+					}
+					return
+				}
+				o.noFailure()
+				if got := numbersOf(o.values("t")); got != without(50, 7, 50) {
+					t.Errorf("got %s", got)
+				}
+				letters := o.kafka.Records("dlq")
+				if len(letters) != 2 || headerOf(letters[0], "__connect.errors.source.value.size") != "40003" ||
+					headerOf(letters[0], "__connect.errors.exception.class.name") != "org.apache.kafka.common.errors.RecordTooLargeException" {
+					t.Errorf("letters %v", letters)
+				}
+				if got := o.offsetsIn("offsets"); got != "50" {
+					t.Errorf("committed %s", got)
+				}
+			})
+		})
+	}
+}
+
+// A record just small enough is not taken for one that is too large, by whatever measure.
+func TestSourceLargestRecord(t *testing.T) {
+	p := &spring{poll: lumps(1, 20000-101-3, 0)}
+	onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), with(sourceDLQ,
+		"value.converter", "org.apache.kafka.connect.storage.StringConverter", "producer.override.max.request.size", "20000",
+	), func(t *testing.T, o *once) {
+		o.start()
+		o.after(5 * time.Second)
+		o.noFailure()
+		if n, letters := len(o.kafka.Records("t")), len(o.kafka.Records("dlq")); n != 1 || letters != 0 {
+			t.Errorf("%d records, %d letters", n, letters)
+		}
+	})
+}

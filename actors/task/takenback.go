@@ -133,7 +133,7 @@ func (s *source) lose(r refusal) error {
 	}
 	s.letters.refused = r.f
 	defer func() { s.letters.refused = nil }()
-	if err := s.pipe.Policy.Report(s.ctx, problem); err != nil {
+	if _, err := s.pipe.Policy.Report(s.ctx, problem); err != nil {
 		return errs.Connect.Wrap(err, "record for topic %q, which Kafka refused (%s)", rec.Topic, r.err)
 	}
 	s.letters.took()
