@@ -19,17 +19,37 @@ import (
 	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
 )
 
-// TestClients lets clients that were written for the JVM worker, unmodified, work with a worker.
+// TestClients lets clients that were written for the JVM worker, unmodified, work with a standalone
+// worker, and with one of two of a cluster, the one that does not lead.
 func TestClients(t *testing.T) {
 	k := servicetest.StartKafka(t)
-	w := restWorker(t, k.Addr, "supervisor.restart.enabled=false") // else it takes half a minute until a task counts as failed
-	w.Start(t)
+	const untouched = "supervisor.restart.enabled=false" // else it takes half a minute until a task counts as failed
+	t.Run("standalone", func(t *testing.T) {
+		w := restWorker(t, k.Addr, untouched)
+		w.Start(t)
+		clients(t, w, "--connect-worker-id", strings.TrimPrefix(w.URL, "http://"))
+		w.Stop(t)
+	})
+	t.Run("distributed", func(t *testing.T) {
+		c := restCluster(t, k, servicetest.Build(t), 2, untouched, "offset.flush.interval.ms=500")
+		w := c.Nodes[0]
+		if c.Settle(t, time.Minute, nil).Leader == w.ID {
+			w = c.Nodes[1]
+		}
+		clients(t, w.Worker)
+		for _, n := range c.Nodes {
+			n.Stop(t)
+		}
+	})
+}
+
+func clients(t *testing.T, w *servicetest.Worker, only ...string) {
+	t.Helper()
 	t.Run("kafka-connect-py", func(t *testing.T) { kcLife(t, w, installed(t, "kafka-connect-py", "1.0.0", "bin/kc")) })
 	t.Run("kafka-connect-healthcheck", func(t *testing.T) {
-		healthcheck(t, w, installed(t, "kafka-connect-healthcheck", "0.3.0", "bin/kafka-connect-healthcheck"))
+		healthcheck(t, w, installed(t, "kafka-connect-healthcheck", "0.3.0", "bin/kafka-connect-healthcheck"), only...)
 	})
 	t.Run("kafka-connect-api", func(t *testing.T) { apiLife(t, w, installed(t, "kafka-connect-api", "0.5.10", "bin/python")) })
-	w.Stop(t)
 }
 
 // restWorker is a standalone worker that isn't started yet; lines are added to its properties.
@@ -206,10 +226,13 @@ func kcLife(t *testing.T, w *servicetest.Worker, program string) {
 	k.says("400 Client Error: Bad Request for url: "+at, "create", "-d", `{"name":"bad","config":{}}`)
 	k.says("409 Client Error: Conflict for url: "+at, "create", "-d", jsonOf(t, map[string]any{"name": "kc", "config": config}))
 	k.says("", "delete", "kc")
-	var names []string
-	if k.out(&names, "list"); len(names) != 0 {
-		t.Errorf("after deletion: %v", names)
-	}
+	servicetest.Until(t, time.Minute, "deletion", func() error { // the worker asked may hear of it a moment later
+		var names []string
+		if k.out(&names, "list"); len(names) != 0 {
+			return fmt.Errorf("still there: %v", names)
+		}
+		return nil
+	})
 }
 
 // kcReads are the commands that only read.
@@ -242,8 +265,8 @@ func kcReads(k kc) {
 }
 
 // healthcheck asks the client, which is a small server, while all is well, and again after a task
-// has failed.
-func healthcheck(t *testing.T, w *servicetest.Worker, program string) {
+// has failed. worker are the client's arguments for looking at one worker of a cluster only.
+func healthcheck(t *testing.T, w *servicetest.Worker, program string, worker ...string) {
 	dir := t.TempDir()
 	in := filepath.Join(dir, "in.txt")
 	appendTo(t, in, "one\n")
@@ -253,8 +276,7 @@ func healthcheck(t *testing.T, w *servicetest.Worker, program string) {
 	w.Running(t, "well", 1)
 	port := servicetest.FreePorts(t, 1)
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, program, "--port", fmt.Sprint(port), "--connect-url", w.URL,
-		"--connect-worker-id", strings.TrimPrefix(w.URL, "http://"), "--unhealthy-states", "FAILED")
+	cmd := exec.CommandContext(ctx, program, append([]string{"--port", fmt.Sprint(port), "--connect-url", w.URL, "--unhealthy-states", "FAILED"}, worker...)...)
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -302,7 +324,7 @@ assert cluster.version == "4.1.1" and cluster.kafka_cluster, repr(cluster)
 made = api.post("/connectors", json={"name": "api", "config": {
     "connector.class": "FileStreamSource", "tasks.max": "1", "file": sys.argv[2], "topic": "api-topic"}})
 assert made["type"] == "source", made
-assert list(cluster.connectors) == ["api"]
+until("listed", lambda: list(cluster.connectors) == ["api"]) # the worker asked may hear of it a moment later
 c = cluster.connectors["api"]
 assert c.exists() and c.connector_class == "FileStreamSource", c.config
 until("running", lambda: c.state == "RUNNING" and [t.is_running() for t in c.tasks] == [True])
@@ -314,7 +336,7 @@ c.restart()
 c.cycle_connector()
 until("cycled", lambda: c.state == "RUNNING" and [t.state for t in c.tasks] == ["RUNNING"])
 c.config = dict(c.config, **{"batch.size": "7"})
-assert c.config["batch.size"] == "7", c.config
+until("configured", lambda: c.config["batch.size"] == "7")
 assert cluster.root_logger["level"] == "INFO", cluster.loggers
 names = set(cluster.loggers)
 assert len(names) > 1, names
@@ -323,7 +345,7 @@ assert cluster.set_logger_log_level(other, "DEBUG") is not None
 assert cluster.loggers[other]["level"] == "DEBUG", cluster.loggers
 cluster.set_logger_log_level(other, "INFO")
 c.delete()
-assert cluster.connectors == {}, cluster.connectors
+until("deleted", lambda: cluster.connectors == {})
 try:
     c.status
     raise AssertionError("the status of a connector deleted")
