@@ -216,9 +216,14 @@ func (h *clusterHerder) reconcile() {
 		}
 		h.stop(name, c, excess, by)
 	}
-	for _, id := range sortedWork(h.work) {
+	h.startAll(snapshot, h.work)
+}
+
+// startAll starts what of some work does not run with the newest configurations.
+func (h *clusterHerder) startAll(snapshot *storage.ConfigState, work workSet) {
+	for _, id := range sortedWork(work) {
 		if c := h.charges[id.Connector]; c != nil && c.closing {
-			continue // when it is gone all this is done again
+			continue // this is done again when it is gone
 		}
 		if id.Task == connector.ConnectorTask {
 			h.startConnector(snapshot, id.Connector)
@@ -413,7 +418,13 @@ func (h *clusterHerder) gone(name string, c *charge) {
 		h.stopWhenEmpty()
 		return
 	}
-	h.reconcile()
+	again := workSet{}
+	for id := range h.work {
+		if id.Connector == name {
+			again[id] = true
+		}
+	}
+	h.startAll(h.d.store.Snapshot(), again)
 }
 
 // configUpdated is a connector that was created or whose configuration was changed.
