@@ -122,7 +122,8 @@ func (d *Distributed) fenceProducers(ctx context.Context, s subject, ids []strin
 	defer cancel()
 	err := d.Client.admin(s, func(a *kafka.Admin) error { return a.FenceProducers(ctx, ids...) })
 	if err != nil {
-		return errs.Connect.Wrap(err, "Failed to fence the %d producers of earlier tasks of connector %s", len(ids), s.name)
+		// The reason is in the text too: of an answer to another worker no more than that arrives.
+		return errs.Connect.Wrap(err, "Failed to fence the %d producers of earlier tasks of connector %s (%s)", len(ids), s.name, errs.Message(err))
 	}
 	d.cfg.Log.Info("producers of earlier tasks fenced", "connector", s.name, "tasks", len(ids))
 	return nil
