@@ -117,7 +117,7 @@ func TestReplayKilled(t *testing.T) {
 	k.CreateTopic(t, "dead", 3)
 	log := slog.New(slog.DiscardHandler)
 	props := kafka.Props{"bootstrap.servers": k.Addr}
-	produceLetters(t, props, log)
+	produceLetters(t, killedLetters, 3, props, log)
 	admin, err := kafka.NewAdmin(props, log)
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func TestReplayKilled(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
-	if twice, missing := countReplayed(t, props, log); twice != 0 || missing != 0 {
+	if twice, missing := countReplayed(t, killedLetters, props, log); twice != 0 || missing != 0 {
 		t.Errorf("%d letters were replayed more than once, %d never", twice, missing)
 	}
 	began = time.Now()
@@ -184,13 +184,53 @@ func TestReplayKilled(t *testing.T) {
 	if out, said, code := troupe(t, bin, append(args, "--round", "again", "-n", "10")...); code != 0 {
 		t.Fatalf("exit code %d: %s%s", code, out, said)
 	}
-	if twice, _ := countReplayed(t, props, log); twice != 10 {
+	if twice, _ := countReplayed(t, killedLetters, props, log); twice != 10 {
 		t.Errorf("%d letters were replayed more than once by another round of 10", twice)
 	}
 }
 
-// produceLetters writes numbered dead letters to three partitions.
-func produceLetters(t *testing.T, props kafka.Props, log *slog.Logger) {
+// TestReplayReplaced: of two replays of a topic at the same time the second goes on, and the first ends
+// and says why. Each letter is written once.
+func TestReplayReplaced(t *testing.T) {
+	k := servicetest.StartKafka(t)
+	bin := servicetest.Build(t)
+	k.CreateTopic(t, "orders", 1)
+	k.CreateTopic(t, "dead", 1)
+	log := slog.New(slog.DiscardHandler)
+	props := kafka.Props{"bootstrap.servers": k.Addr}
+	const n = 300
+	produceLetters(t, n, 1, props, log)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	slow := exec.CommandContext(ctx, bin, "dlq", "replay", "dead", "-b", k.Addr, "--edit", "sleep 0.1; cat")
+	var said bytes.Buffer
+	slow.Stdout, slow.Stderr = &said, &said
+	if err := slow.Start(); err != nil {
+		t.Fatal(err)
+	}
+	servicetest.Until(t, time.Minute, "letters of the first replay", func() error {
+		if _, missing := countReplayed(t, n, props, log); missing == n {
+			return errors.New("none")
+		}
+		return nil
+	})
+	out, _, code := troupe(t, bin, "dlq", "replay", "dead", "-b", k.Addr)
+	t.Logf("the second: %s", out)
+	if twice, missing := countReplayed(t, n, props, log); code != 0 || twice != 0 || missing != 0 {
+		t.Errorf("exit code %d, %d letters were replayed more than once, %d never", code, twice, missing)
+	}
+	err := slow.Wait()
+	if slow.ProcessState.ExitCode() != 1 || !strings.Contains(said.String(), "another replay of topic dead has begun") {
+		t.Errorf("the first: %v: %s", err, said.String())
+	}
+	if twice, missing := countReplayed(t, n, props, log); twice != 0 || missing != 0 {
+		t.Errorf("in the end %d letters were replayed more than once, %d never", twice, missing)
+	}
+	t.Logf("the first: %s", said.String())
+}
+
+// produceLetters writes numbered dead letters to so many partitions.
+func produceLetters(t *testing.T, n, partitions int, props kafka.Props, log *slog.Logger) {
 	t.Helper()
 	p, err := kafka.NewProducer(props, log)
 	if err != nil {
@@ -207,9 +247,9 @@ func produceLetters(t *testing.T, props kafka.Props, log *slog.Logger) {
 		{Key: "__connect.errors.exception.stacktrace", Value: bytes.Repeat([]byte("\tat somewhere\n"), 30)},
 	}
 	old := time.Now().Add(-3 * 24 * time.Hour)
-	for i := range killedLetters {
+	for i := range n {
 		key := binary.BigEndian.AppendUint32(nil, uint32(i))
-		r := &kafka.Record{Topic: "dead", Partition: int32(i % 3), Key: key, Value: bytes.Repeat(key, 25), Headers: headers, Timestamp: old}
+		r := &kafka.Record{Topic: "dead", Partition: int32(i % partitions), Key: key, Value: bytes.Repeat(key, 25), Headers: headers, Timestamp: old}
 		if err := p.Produce(t.Context(), r, func(_ *kafka.Record, err error) {
 			if err != nil {
 				t.Error(err)
@@ -224,14 +264,14 @@ func produceLetters(t *testing.T, props kafka.Props, log *slog.Logger) {
 }
 
 // countReplayed reads the topic as consumers of committed records do.
-func countReplayed(t *testing.T, props kafka.Props, log *slog.Logger) (twice, missing int) {
+func countReplayed(t *testing.T, n int, props kafka.Props, log *slog.Logger) (twice, missing int) {
 	t.Helper()
 	r, err := kafka.OpenRange(t.Context(), kafka.Props{"bootstrap.servers": props["bootstrap.servers"], "isolation.level": "read_committed"}, kafka.Range{Topic: "orders"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	seen := make([]int, killedLetters)
+	seen := make([]int, n)
 	if err := r.Each(t.Context(), func(r *kafka.Record) error {
 		if len(r.Headers) != 0 || !bytes.Equal(r.Value, bytes.Repeat(r.Key, 25)) {
 			return fmt.Errorf("a record that is no letter as it was: %q = %q, %v", r.Key, r.Value, r.Headers)

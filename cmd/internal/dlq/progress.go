@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -58,6 +59,9 @@ func (c *Clients) loadProgress(ctx context.Context, in string, p *Progress, own 
 		return err
 	}
 	defer func() { err = errors.Join(err, admin.Close()) }()
+	// A replay of another topic that was killed within a transaction holds readers up until its time is over.
+	ctx, cancel := context.WithTimeoutCause(ctx, beginLimit, fmt.Errorf("topic %s was not read to its end within %s", in, beginLimit))
+	defer cancel()
 	if !make {
 		found, err := admin.DescribeTopics(ctx, in)
 		if err != nil || found[in].Partitions == 0 {
@@ -77,6 +81,7 @@ func (c *Clients) loadProgress(ctx context.Context, in string, p *Progress, own 
 		}
 	}, c.log, c.opts...)
 	err = log.Start(ctx)
+	p.prune()
 	return errors.Join(err, log.Stop(context.WithoutCancel(ctx)), bad)
 }
 
@@ -126,6 +131,27 @@ func (p *Progress) put(f Filter, offsets map[int32]int64, own *Filter) {
 		}
 	}
 	p.entries = append(p.entries, entry{f, offsets})
+}
+
+// prune leaves out what adds nothing to what the replay of all letters has done: there is an entry for
+// each letter that was ever mended by hand.
+func (p *Progress) prune() {
+	all := slices.IndexFunc(p.entries, func(e entry) bool { return e.filter.String() == "{}" })
+	if all < 0 {
+		return
+	}
+	done := p.entries[all].offsets
+	p.entries = slices.DeleteFunc(p.entries, func(e entry) bool {
+		if e.filter.String() == "{}" {
+			return false
+		}
+		for n, at := range e.offsets {
+			if at > done[n] {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // Done reports whether a replay has written the letter.

@@ -118,6 +118,50 @@ func TestReplayAsTheyWere(t *testing.T) {
 	o.once(20)
 }
 
+// TestReplayNulls: nothing and an empty text stay apart.
+func TestReplayNulls(t *testing.T) {
+	o := newOffice(t)
+	context := failure("orders", "1", "1", "a", "TASK_PUT", "a.E")
+	in := []*kafka.Record{
+		{Topic: "dead", Key: []byte("k"), Headers: append([]kafka.RecordHeader{{Key: "null"}, {Key: "empty", Value: []byte{}}}, context...)},
+		{Topic: "dead", Value: []byte{}, Headers: context},
+		{Topic: "dead", Key: []byte{}, Value: []byte{0xff}, Headers: context},
+	}
+	o.Produce(in...)
+	edit := &Command{Line: "cat", Err: &bytes.Buffer{}}
+	o.must("as they were", 3, func(r *Replay) { r.KeepPartition = true })
+	o.must("through JSON", 3, func(r *Replay) { r.KeepPartition, r.Edit, r.Round = true, edit, "2" })
+	got := o.Records("orders")
+	if len(got) != 6 {
+		t.Fatalf("%d records", len(got))
+	}
+	for i, r := range got {
+		want := in[i%3]
+		if (r.Key == nil) != (want.Key == nil) || !bytes.Equal(r.Key, want.Key) || (r.Value == nil) != (want.Value == nil) || !bytes.Equal(r.Value, want.Value) {
+			t.Errorf("%d: %#v = %#v, want %#v = %#v", i, r.Key, r.Value, want.Key, want.Value)
+		}
+		if i%3 == 0 && (len(r.Headers) != 2 || r.Headers[0].Value != nil || r.Headers[1].Value == nil) {
+			t.Errorf("%d: headers %#v", i, r.Headers)
+		}
+	}
+}
+
+func TestPrune(t *testing.T) {
+	p := Progress{}
+	one, two := Filter{Connectors: []string{"a"}}, Filter{Connectors: []string{"b"}}
+	p.put(one, map[int32]int64{0: 5, 1: 3}, nil)
+	p.put(two, map[int32]int64{0: 5, 1: 4}, nil)
+	p.prune()
+	if len(p.entries) != 2 {
+		t.Errorf("%+v", p.entries)
+	}
+	p.put(Filter{}, map[int32]int64{0: 9, 1: 3}, nil)
+	p.prune()
+	if len(p.entries) != 2 || p.entries[0].filter.String() != two.String() || p.entries[1].filter.String() != "{}" {
+		t.Errorf("%+v", p.entries)
+	}
+}
+
 func TestReplayOptions(t *testing.T) {
 	o := newOffice(t)
 	o.letters(0, 12)

@@ -145,7 +145,8 @@ func (r *replaying) transact(ctx context.Context) error {
 	if err = errors.Join(first.get(), err); err != nil {
 		ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), abortLimit, fmt.Errorf("it took more than %s", abortLimit))
 		defer cancel()
-		return errors.Join(r.whose(err), r.producer.AbortTransaction(ctx))
+		err = fmt.Errorf("none of the last %d letters was written: %w", len(r.chunk), r.whose(err))
+		return errors.Join(err, r.producer.AbortTransaction(ctx))
 	}
 	if err := r.producer.CommitTransaction(ctx); err != nil {
 		return fmt.Errorf("whether the last %d records were written isn't known; run it again, nothing is written twice: %w", len(r.chunk), r.whose(err))
