@@ -26,6 +26,7 @@ func TestKafkaScenarios(t *testing.T) {
 		{"SinkConnectors", sinkConnectors},
 		{"SourceConnectors", sourceConnectors},
 		{"OffsetsApi", offsetsAPI},
+		{"ExactlyOnceSource", exactlyOnceSource},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, s) })
 	}
