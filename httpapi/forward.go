@@ -70,6 +70,13 @@ func (s *Server) relay(ctx context.Context, c *call, target string) (answer, err
 	if status >= http.StatusBadRequest {
 		return answer{}, relayedError(status, body)
 	}
+	if status < http.StatusOK || status >= http.StatusMultipleChoices { // a proxy that redirects, as to its login page
+		return answer{}, &coded{
+			status:  http.StatusInternalServerError,
+			message: fmt.Sprintf("Unexpected status code when handling forwarded request: %d", status),
+			cause:   fmt.Errorf("answer of %s", target),
+		}
+	}
 	out := answer{status: status}
 	if len(body) > 0 {
 		out.body = json.RawMessage(body)

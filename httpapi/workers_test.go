@@ -104,6 +104,11 @@ func TestForwarding(t *testing.T) {
 			"PUT http://leader:8083/connectors/a/stop?forward=true", 404, `{"error_code":404,"message":"Unknown connector a"}`,
 		},
 		{
+			"redirect", "PUT", "/connectors/a/stop", "",
+			forwarded{status: 302, answer: "<html>"},
+			"PUT http://leader:8083/connectors/a/stop?forward=true", 500, `{"error_code":500,"message":"Unexpected status code when handling forwarded request: 302"}`,
+		},
+		{
 			"error of something else", "PUT", "/connectors/a/stop", "",
 			forwarded{status: 502, answer: "<html>"},
 			"PUT http://leader:8083/connectors/a/stop?forward=true", 502, `{"error_code":502,"message":"HTTP 502 Bad Gateway"}`,

@@ -217,8 +217,8 @@ func (l *loading) checkSessions() {
 		l.problem(config.Invalid("inter.worker.signature.algorithm", s.SignatureAlgorithm,
 			"Signature algorithm must be present in inter.worker.verification.algorithms list"))
 	}
-	if !l.w.Values.IsNull("inter.worker.key.size") && s.KeySize <= 0 {
-		l.problem(config.Invalid("inter.worker.key.size", s.KeySize, "it is a number of bits and must be at least 1"))
+	if !l.w.Values.IsNull("inter.worker.key.size") && s.KeySize < 40 { // Java's key generators take no less
+		l.problem(config.Invalid("inter.worker.key.size", s.KeySize, "it is a number of bits and must be at least 40"))
 	}
 }
 
