@@ -15,8 +15,8 @@ type Sink struct {
 	Converters Converters
 	Policy     *Policy
 
-	stage   Stage // under way, "" when all are done
-	dropped bool  // by a transform
+	step    step
+	dropped bool // by a transform
 }
 
 // Convert fills out from r and reports whether the record goes on; false means that a transform
@@ -33,51 +33,61 @@ func (s *Sink) Convert(ctx context.Context, r *kafka.Record, out *data.SinkRecor
 	if out.TimestampType != data.NoTimestampType {
 		out.Timestamp = r.Timestamp
 	}
-	s.stage, s.dropped = KeyConverter, false
-	for err := s.run(r, out); err != nil; {
-		failed := s.stage
-		at := At{failed, classAt(failed, &s.Converters, s.Chain, err), whereSink(r), r, nil}
-		skip, fatal := s.Policy.Recover(ctx, at, err, func() error {
-			if err = s.run(r, out); s.stage != failed {
-				return nil // of a later stage, if it is one: that is the next round's
-			}
-			return err
-		})
-		if fatal != nil || skip {
-			return false, fatal
+	s.step, s.dropped = convertingKey, false
+	if err := s.run(r, out); err != nil {
+		if skip, err := s.mend(ctx, r, out, err); skip || err != nil {
+			return false, err
 		}
 	}
 	return !s.dropped, nil
 }
 
+// mend deals with errors until all steps are done, the record is to be skipped, or the task fails.
+func (s *Sink) mend(ctx context.Context, r *kafka.Record, out *data.SinkRecord, err error) (skip bool, _ error) {
+	for err != nil {
+		failed := s.step
+		at := At{failed.stage(), classAt(failed.stage(), &s.Converters, s.Chain, err), whereSink(r), r, nil}
+		skip, fatal := s.Policy.Recover(ctx, at, err, func() error {
+			if err = s.run(r, out); s.step != failed {
+				return nil // of a later step, if it is one: that is the next round's
+			}
+			return err
+		})
+		if fatal != nil || skip {
+			return skip, fatal
+		}
+	}
+	return false, nil
+}
+
 // run does what is left to do, from the stage under way on.
 func (s *Sink) run(r *kafka.Record, out *data.SinkRecord) (err error) {
 	defer caught(&err)
-	if s.stage == KeyConverter {
+	if s.step == convertingKey {
 		sv, err := s.Converters.Key.Conv.ToConnect(r.Topic, r.Key)
 		if err != nil {
 			return err
 		}
 		out.KeySchema, out.Key = sv.Schema, sv.Value
-		s.stage = ValueConverter
+		s.step = convertingValue
 	}
-	if s.stage == ValueConverter {
+	if s.step == convertingValue {
 		sv, err := s.Converters.Value.Conv.ToConnect(r.Topic, r.Value)
 		if err != nil {
 			return err
 		}
 		out.ValueSchema, out.Value = sv.Schema, sv.Value
-		s.stage = HeaderConverter
+		s.step = convertingHeaders
 	}
-	if s.stage == HeaderConverter {
+	if s.step == convertingHeaders {
 		if len(r.Headers) > 0 {
 			if err := s.headers(r, out); err != nil {
 				return err
 			}
 		}
-		s.stage = Transformation
+		s.step = transforming
 	}
-	if s.stage == Transformation {
+	if s.step == transforming {
 		if s.Chain != nil {
 			t, err := s.Chain.ApplySink(out)
 			if err != nil {
@@ -85,7 +95,7 @@ func (s *Sink) run(r *kafka.Record, out *data.SinkRecord) (err error) {
 			}
 			s.dropped = t == nil
 		}
-		s.stage = ""
+		s.step = done
 	}
 	return nil
 }

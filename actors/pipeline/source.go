@@ -43,9 +43,25 @@ type Source struct {
 	Converters Converters
 	Policy     *Policy
 
-	stage   Stage        // under way, "" when all are done
+	step    step
 	now     *data.Record // what the transforms made of the record, nil if they dropped it
 	scratch data.Record  // what transforms work on; one, since a record is done before the next
+}
+
+// step is what is done with a record, a number so that it costs nothing to take note of it.
+type step uint8
+
+const (
+	transforming step = iota
+	convertingHeaders
+	convertingKey
+	convertingValue
+	done
+)
+
+// stage is the step's name.
+func (s step) stage() Stage {
+	return [...]Stage{Transformation, HeaderConverter, KeyConverter, ValueConverter, ""}[s]
 }
 
 // Unsent is a source record that did not get to Kafka, as far as it came.
@@ -61,17 +77,10 @@ type Unsent struct {
 // Convert fills out from rec and reports whether the record goes on; false means that a
 // transform dropped it or that its failure is tolerated. rec is not changed.
 func (s *Source) Convert(ctx context.Context, rec *data.SourceRecord, out *kafka.Record) (bool, error) {
-	s.stage = Transformation
-	for err := s.run(rec, out); err != nil; {
-		failed := s.stage
-		skip, fatal := s.Policy.Recover(ctx, s.at(rec, out, err), err, func() error {
-			if err = s.run(rec, out); s.stage != failed {
-				return nil // of a later stage, if it is one: that is the next round's
-			}
-			return err
-		})
-		if fatal != nil || skip {
-			return false, fatal
+	s.step = transforming
+	if err := s.run(rec, out); err != nil {
+		if skip, err := s.mend(ctx, rec, out, err); skip || err != nil {
+			return false, err
 		}
 	}
 	if s.now == nil {
@@ -80,10 +89,27 @@ func (s *Source) Convert(ctx context.Context, rec *data.SourceRecord, out *kafka
 	return true, address(s.now, out)
 }
 
+// mend deals with errors until all steps are done, the record is to be skipped, or the task fails.
+func (s *Source) mend(ctx context.Context, rec *data.SourceRecord, out *kafka.Record, err error) (skip bool, _ error) {
+	for err != nil {
+		failed := s.step
+		skip, fatal := s.Policy.Recover(ctx, s.at(rec, out, err), err, func() error {
+			if err = s.run(rec, out); s.step != failed {
+				return nil // of a later step, if it is one: that is the next round's
+			}
+			return err
+		})
+		if fatal != nil || skip {
+			return skip, fatal
+		}
+	}
+	return false, nil
+}
+
 // run does what is left to do, from the stage under way on.
 func (s *Source) run(rec *data.SourceRecord, out *kafka.Record) (err error) {
 	defer caught(&err)
-	if s.stage == Transformation {
+	if s.step == transforming {
 		s.now = &rec.Record
 		if s.Chain != nil {
 			s.now, s.scratch = nil, rec.Record
@@ -91,32 +117,32 @@ func (s *Source) run(rec *data.SourceRecord, out *kafka.Record) (err error) {
 				return err
 			}
 		}
-		s.stage = HeaderConverter
+		s.step = convertingHeaders
 	}
 	r := s.now
 	if r == nil {
-		s.stage = ""
+		s.step = done
 		return nil
 	}
-	if s.stage == HeaderConverter {
+	if s.step == convertingHeaders {
 		if len(r.Headers) > 0 {
 			if err := s.headers(r, out); err != nil {
 				return err
 			}
 		}
-		s.stage = KeyConverter
+		s.step = convertingKey
 	}
-	if s.stage == KeyConverter {
+	if s.step == convertingKey {
 		if out.Key, err = s.Converters.Key.Conv.FromConnect(r.Topic, r.KeySchema, r.Key); err != nil {
 			return err
 		}
-		s.stage = ValueConverter
+		s.step = convertingValue
 	}
-	if s.stage == ValueConverter {
+	if s.step == convertingValue {
 		if out.Value, err = s.Converters.Value.Conv.FromConnect(r.Topic, r.ValueSchema, r.Value); err != nil {
 			return err
 		}
-		s.stage = ""
+		s.step = done
 	}
 	return nil
 }
@@ -124,10 +150,10 @@ func (s *Source) run(rec *data.SourceRecord, out *kafka.Record) (err error) {
 // at is the operation that failed.
 func (s *Source) at(rec *data.SourceRecord, out *kafka.Record, err error) At {
 	unsent := &Unsent{Polled: rec, Out: out}
-	if s.stage != Transformation {
+	if s.step != transforming {
 		unsent.Now = s.now
 	}
-	return At{s.stage, classAt(s.stage, &s.Converters, s.Chain, err), WhereSource(rec), nil, unsent}
+	return At{s.step.stage(), classAt(s.step.stage(), &s.Converters, s.Chain, err), WhereSource(rec), nil, unsent}
 }
 
 func (s *Source) headers(r *data.Record, out *kafka.Record) error {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/task"
-	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors"
@@ -112,16 +111,7 @@ func runIn(b *testing.B, newEnv func(plugin.Plugin) *task.Env, p plugin.Plugin, 
 	_ = sys.Root.StopFuture(pid).Wait() // the process ends soon anyway
 }
 
-func BenchmarkSource(b *testing.B) {
-	f := &fountain{
-		offsets: make([]seq, b.N), batch: make([]data.SourceRecord, 0, 500), value: strings.Repeat("x", 100), dry: make(chan struct{}),
-	}
-	cluster := kafkatest.New(b, kafkatest.Blackhole(), kafkatest.Topics(1, "t"))
-	b.SetBytes(100)
-	b.ReportAllocs()
-	b.ResetTimer()
-	run(b, cluster, sourcePlugin(func() connectors.SourceTask { return f }), map[string]string{}, f.dry)
-}
+func BenchmarkSource(b *testing.B) { benchSource(b, map[string]string{}) }
 
 // bucket counts.
 type bucket struct {
@@ -143,22 +133,7 @@ func (k *bucket) Put(_ context.Context, batch []data.SinkRecord) error {
 
 func (k *bucket) Stop(context.Context) error { return nil }
 
-func BenchmarkSink(b *testing.B) {
-	cluster := kafkatest.New(b, kafkatest.Topics(1, "t"))
-	value := []byte(strings.Repeat("x", 100))
-	for left := b.N; left > 0; left -= 10_000 {
-		records := make([]*kafka.Record, min(left, 10_000))
-		for i := range records {
-			records[i] = &kafka.Record{Topic: "t", Value: value}
-		}
-		cluster.Produce(records...)
-	}
-	k := &bucket{left: b.N, full: make(chan struct{})}
-	b.SetBytes(100)
-	b.ReportAllocs()
-	b.ResetTimer()
-	run(b, cluster, sinkPlugin(func() connectors.SinkTask { return k }), map[string]string{"topics": "t"}, k.full)
-}
+func BenchmarkSink(b *testing.B) { benchSink(b, map[string]string{}) }
 
 // BenchmarkSourceOnce is BenchmarkSource with the transactions of an exactly-once worker around
 // batches of 500, or one around all.
