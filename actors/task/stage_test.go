@@ -143,14 +143,6 @@ func onStage(t *testing.T, p plugin.Plugin, conf map[string]string, f func(t *te
 // newEnv is what a worker with the plugin gives its tasks.
 func newEnv(t testing.TB, cluster *kafkatest.Cluster, log *slog.Logger, p plugin.Plugin) *task.Env {
 	t.Helper()
-	all := []plugin.Plugin{p, simpleheader.Plugin()}
-	for _, c := range primitive.Plugins() {
-		all = append(all, c)
-	}
-	reg, err := plugin.NewRegistry(all...)
-	if err != nil {
-		t.Fatal(err)
-	}
 	props := map[string]string{
 		"offset.storage.file.filename": "unused", "offset.flush.interval.ms": "10000",
 		"key.converter":               "org.apache.kafka.connect.storage.StringConverter",
@@ -163,10 +155,24 @@ func newEnv(t testing.TB, cluster *kafkatest.Cluster, log *slog.Logger, p plugin
 	if err != nil {
 		t.Fatal(err)
 	}
+	return envOf(t, log, p, &w, cluster.Option())
+}
+
+// envOf is that of a worker with these settings.
+func envOf(t testing.TB, log *slog.Logger, p plugin.Plugin, w *settings.Worker, opts ...kafka.Option) *task.Env {
+	t.Helper()
+	all := []plugin.Plugin{p, simpleheader.Plugin()}
+	for _, c := range primitive.Plugins() {
+		all = append(all, c)
+	}
+	reg, err := plugin.NewRegistry(all...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &task.Env{
-		Log: log, Registry: reg, Worker: &w, WorkerID: "w:1", Offsets: storage.NewMemoryOffsetStore(),
+		Log: log, Registry: reg, Worker: w, WorkerID: "w:1", Offsets: storage.NewMemoryOffsetStore(),
 		Resolve: func(_ context.Context, p map[string]string) (map[string]string, error) { return maps.Clone(p), nil },
-		Starts:  task.NewSlots(2), Zombies: act.NewZombies(log), KafkaOptions: []kafka.Option{cluster.Option()},
+		Starts:  task.NewSlots(2), Zombies: act.NewZombies(log), KafkaOptions: opts,
 	}
 }
 
