@@ -314,7 +314,12 @@ from kafka_connect_api.errors import *
 
 def until(what, ok):
     deadline = time.monotonic() + 60
-    while not ok():
+    while True:
+        try:
+            if ok():
+                return
+        except GenericNotFound: # it may be there a moment later
+            pass
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
 
