@@ -136,7 +136,8 @@ func (s *Supervisor) gone(sl *slot, abandoned bool) {
 		s.rest(sl)
 		return
 	}
-	if sl.state != state.Unassigned {
+	// A failed task had ended before: what it failed of stays to be read, as on the JVM.
+	if ended := sl.task != ConnectorTask && sl.state == state.Failed; !ended && sl.state != state.Unassigned {
 		s.set(sl, state.Unassigned, "")
 	}
 	s.answer(sl, act.ErrGone)

@@ -25,7 +25,9 @@ var (
 	reportFlag = flag.String("report", "", "file to which lines with the times measured are added")
 	delayFlag  = flag.Duration("delay", 2*time.Second, "scheduled.rebalance.max.delay.ms")
 	slowFlag   = flag.Bool("defaults", false, "session and heartbeat times as they are by default, not short")
-	roundsFlag = flag.Int("rounds", 1, "how often TestBounce ends each worker; Kafka's test has 3")
+	fleetFlag  = flag.Int("fleet", 100, "how many connectors TestManyConnectors makes")
+	javaFlag   = flag.String("java", "", "more options of java, such as -Xmx4g")
+	roundsFlag = flag.Int("rounds", 0, "how often TestBounce ends each worker; by default 3 times in order, as in Kafka's test, and once by kill -9")
 )
 
 // settleLimit is how long a change of the group may take on a busy machine, far beyond what it does.
@@ -96,6 +98,7 @@ func newFleet(t *testing.T, config ...string) *fleet {
 	if !*slowFlag {
 		c.Java = "-XX:TieredStopAtLevel=1 -Xshare:auto"
 	}
+	c.Java += " " + *javaFlag
 	return &fleet{Cluster: servicetest.NewCluster(t, c), t: t, kafka: k, want: map[string]int{}, rate: 20}
 }
 
@@ -108,8 +111,8 @@ func timing() []string {
 		return lines
 	}
 	return append(lines,
-		"session.timeout.ms=6000", "heartbeat.interval.ms=1500",
-		"consumer.session.timeout.ms=6000", "consumer.heartbeat.interval.ms=1500")
+		"session.timeout.ms=6000", "heartbeat.interval.ms=500",
+		"consumer.session.timeout.ms=6000", "consumer.heartbeat.interval.ms=500")
 }
 
 // start starts workers of the kind one after the other.

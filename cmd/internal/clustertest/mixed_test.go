@@ -25,12 +25,13 @@ func TestMixedGroup(t *testing.T) {
 	f := &files{fleet: newFleet(t), dir: t.TempDir()}
 	jvm, other := servicetest.JVMWorker, kind(t)
 	f.start(jvm, 1)
-	f.start(other, 1)
-	f.start(jvm, 1)
-	f.start(other, 1)
 	s := f.shared()
+	f.settle()
+	f.start(other, 2)
+	f.start(jvm, 1)
 	m := &measure{f: f.fleet}
 	r := f.settle()
+	s.ofBothKinds(r)
 	if led := f.leader(r).Kind; led != jvm {
 		t.Fatalf("a %s worker leads, the first to join was a JVM worker", led)
 	}
@@ -40,13 +41,15 @@ func TestMixedGroup(t *testing.T) {
 	f.sinkGroup("shared-sink", 3, 12)
 
 	// All of the first kind go, one by kill -9 and one in order, so that one of the others must lead.
-	first, second := f.Nodes[0], f.Nodes[2]
+	first, second := f.Nodes[0], f.Nodes[3]
 	m.step("kill -9 of the JVM worker that leads", func() { first.Kill(t) })
 	m.step("a JVM worker ends in order", func() { second.Stop(t) })
 	f.flow()
 	s.grow(12)
-	m.step("a JVM worker joins", func() { first.Launch(t) })
-	m.step("the other JVM worker joins", func() { second.Launch(t) })
+	m.step("both JVM workers join", func() {
+		first.Launch(t)
+		second.Launch(t)
+	})
 	r = f.settle()
 	if led := f.leader(r).Kind; led != other {
 		t.Fatalf("a %s worker leads, those that stayed are of kind %s", led, other)
@@ -84,6 +87,22 @@ func (f *files) shared() *shared {
 	}
 	f.t.Cleanup(p.Abort)
 	return &shared{files: f, producer: p}
+}
+
+// ofBothKinds holds that the sink's tasks are with workers of both kinds: three, spread over two and two.
+func (s *shared) ofBothKinds(r servicetest.Roster) {
+	s.t.Helper()
+	var kinds []servicetest.Kind
+	for id, work := range r.Members {
+		for range work.Tasks {
+			kinds = append(kinds, s.Node(id).Kind)
+		}
+	}
+	slices.Sort(kinds)
+	s.t.Logf("the shared sink's tasks are with workers of kind %v", kinds)
+	if len(slices.Compact(kinds)) != 2 && kind(s.t) != servicetest.JVMWorker {
+		s.t.Error("its consumers are all of one kind")
+	}
 }
 
 // grow writes a hundred lines to each partition and waits for all in the file.
@@ -210,11 +229,19 @@ func partitionsOf(b []byte) ([]int32, error) {
 	return out, nil
 }
 
-// requests sends each kind of request that a worker may have to pass on to each worker.
+// requests sends each kind of request that a worker may have to pass on, to the leader and to a follower of
+// each kind.
 func (f *fleet) requests(when string) {
 	f.t.Helper()
 	f.signatures(when)
+	leader := f.leader(f.settle())
+	asked := map[string]bool{}
 	for i, n := range f.Running() {
+		who := fmt.Sprint(n == leader, n.Kind)
+		if asked[who] {
+			continue
+		}
+		asked[who] = true
 		name := fmt.Sprintf("asked-%d", i)
 		config := map[string]string{"connector.class": tools + "VerifiableSinkConnector", "topics": "shared", "tasks.max": "1"}
 		f.t.Logf("%s: requests to %s, a %s worker", when, n.ID, n.Kind)

@@ -58,6 +58,7 @@ func TestThreeWorkers(t *testing.T) {
 func (f *fleet) freeze(m *measure) {
 	f.t.Helper()
 	n := f.follower(f.settle())
+	began := time.Now()
 	n.Freeze(f.t)
 	servicetest.Until(f.t, settleLimit, "the group goes on without the frozen worker", func() error {
 		r, err := f.Roster(f.t.Context())
@@ -66,6 +67,7 @@ func (f *fleet) freeze(m *measure) {
 		}
 		return err
 	})
+	m.steps = append(m.steps, step{"a worker freezes until it is out of the group", began, time.Now()})
 	m.step("a frozen worker thaws", func() { n.Thaw(f.t) })
 }
 
@@ -93,6 +95,7 @@ func (f *fleet) flow() {
 type measure struct {
 	f     *fleet
 	steps []step
+	notes []string // more lines for the report
 }
 
 type step struct {
@@ -125,6 +128,10 @@ func (m *measure) report(k servicetest.Kind) {
 			mean.Seconds(), longest.Seconds(), sinkMean.Seconds(), sinkLongest.Seconds())
 		m.f.t.Log(line)
 		out = append(out, line...)
+	}
+	for _, note := range m.notes {
+		m.f.t.Log(note)
+		out = append(out, note+"\n"...)
 	}
 	if *reportFlag == "" {
 		return
@@ -170,14 +177,14 @@ func (f *fleet) clocks() (sources, sinks [][]time.Time) {
 	return sources, sinks
 }
 
-// gaps is for how long nothing came in a span of time, at most, of each clock: the mean and the most.
-// What began in the span counts to its end, also beyond the span.
+// gaps is for how long nothing came, at most, of each clock: the mean and the most. What began in the span
+// counts, to its end. A second of leeway before the span covers the time since the last record.
 func gaps(clocks [][]time.Time, from, to time.Time) (mean, most time.Duration) {
 	var sum time.Duration
 	for _, at := range clocks {
 		var longest time.Duration
 		for i := 1; i < len(at); i++ {
-			if at[i].After(from) && at[i-1].Before(to) {
+			if at[i].After(from) && at[i-1].After(from.Add(-time.Second)) && at[i-1].Before(to) {
 				longest = max(longest, at[i].Sub(at[i-1]))
 			}
 		}

@@ -228,7 +228,9 @@ func (s Status) runs(t state.TaskID, id string) error {
 func (c *Cluster) Settle(tb testing.TB, limit time.Duration, want map[string]int) Roster {
 	tb.Helper()
 	var r Roster
-	Until(tb, limit, fmt.Sprintf("%d workers at rest", len(c.Running())), func() (err error) {
+	// A second's thousandth for each connector: answers about all of them cost the workers something.
+	every := 50*time.Millisecond + time.Duration(len(want))*time.Millisecond
+	UntilEvery(tb, every, limit, fmt.Sprintf("%d workers at rest", len(c.Running())), func() (err error) {
 		r, err = c.atRest(tb.Context(), want)
 		return err
 	})

@@ -112,9 +112,15 @@ func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(
 // the limit is over first.
 func Until(tb testing.TB, limit time.Duration, what string, ok func() error) {
 	tb.Helper()
+	UntilEvery(tb, 50*time.Millisecond, limit, what, ok)
+}
+
+// UntilEvery is Until with as long as every between two calls.
+func UntilEvery(tb testing.TB, every, limit time.Duration, what string, ok func() error) {
+	tb.Helper()
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	again := time.NewTicker(50 * time.Millisecond)
+	again := time.NewTicker(every)
 	defer again.Stop()
 	for {
 		err := ok()
