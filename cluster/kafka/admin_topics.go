@@ -173,15 +173,21 @@ func (a *Admin) DeleteRecords(ctx context.Context, before Offsets) error {
 
 // EndOffsets returns the offsets behind the last record of each partition of the topics.
 func (a *Admin) EndOffsets(ctx context.Context, topics ...string) (Offsets, error) {
-	return a.listOffsets(ctx, sarama.OffsetNewest, topics)
+	return a.listOffsets(ctx, sarama.OffsetNewest, nil, topics)
+}
+
+// StableOffsets returns how far each partition of the topics can be read with
+// isolation.level=read_committed now: up to the first transaction that is open.
+func (a *Admin) StableOffsets(ctx context.Context, topics ...string) (Offsets, error) {
+	return a.listOffsets(ctx, sarama.OffsetNewest, &sarama.ListOffsetsOptions{IsolationLevel: sarama.ReadCommitted}, topics)
 }
 
 // StartOffsets returns the offsets of the first record of each partition of the topics.
 func (a *Admin) StartOffsets(ctx context.Context, topics ...string) (Offsets, error) {
-	return a.listOffsets(ctx, sarama.OffsetOldest, topics)
+	return a.listOffsets(ctx, sarama.OffsetOldest, nil, topics)
 }
 
-func (a *Admin) listOffsets(ctx context.Context, which int64, topics []string) (Offsets, error) {
+func (a *Admin) listOffsets(ctx context.Context, which int64, opts *sarama.ListOffsetsOptions, topics []string) (Offsets, error) {
 	out := Offsets{}
 	if len(topics) == 0 {
 		return out, nil
@@ -202,7 +208,7 @@ func (a *Admin) listOffsets(ctx context.Context, which int64, topics []string) (
 				ask[topic][n] = which
 			}
 		}
-		answer, err := c.admin.ListOffsets(ask, nil)
+		answer, err := c.admin.ListOffsets(ask, opts)
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,10 @@ type Config struct {
 	Consumer, Producer kafka.Props
 	// ReadCommitted hides records of transactions that are open or were aborted.
 	ReadCommitted bool
+	// StartStable lets Start, with ReadCommitted, read only what is committed by then, and not wait for
+	// transactions that are open: those of a worker that was killed stay so until they time out or its
+	// tasks begin elsewhere. It is for topics of which nothing is used without ReadToEnd.
+	StartStable bool
 	// ReadOnly is a Log without producer.
 	ReadOnly bool
 	// NoRetries fails a record that couldn't be written at the first try: its sender knows better
@@ -49,6 +53,7 @@ type Log struct {
 
 	cancel   context.CancelFunc
 	finished chan struct{} // closed when the goroutine has ended; nil before Start
+	begun    bool          // read for the first time; the goroutine's own
 
 	mu        sync.Mutex
 	requests  []chan error // of ReadToEnd, not yet seen by the goroutine
@@ -355,7 +360,11 @@ const stall = 2 * time.Second
 
 // toEnd asks for the end of the log and applies everything before it.
 func (l *Log) toEnd(ctx context.Context) error {
-	found, err := l.admin.EndOffsets(ctx, l.cfg.Topic.Name)
+	ask := l.admin.EndOffsets
+	if l.cfg.StartStable && l.cfg.ReadCommitted && !l.begun {
+		ask = l.admin.StableOffsets
+	}
+	found, err := ask(ctx, l.cfg.Topic.Name)
 	if err != nil {
 		return err
 	}
@@ -376,6 +385,7 @@ func (l *Log) toEnd(ctx context.Context) error {
 			l.log.Debug("look for gaps", "topic", l.cfg.Topic.Name, "error", err)
 		}
 	}
+	l.begun = true
 	return nil
 }
 

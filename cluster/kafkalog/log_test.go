@@ -280,6 +280,15 @@ func TestTransactions(t *testing.T) {
 	if err := committed.ReadToEnd(short); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("read to end with an open transaction: %v", err)
 	}
+	stable, seenStable := startLog(t, c, kafkalog.Config{ReadCommitted: true, StartStable: true})
+	if got := seenStable.all(); got != "kept=v" {
+		t.Errorf("started beside an open transaction: %s", got)
+	}
+	again, cancelAgain := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancelAgain()
+	if err := stable.ReadToEnd(again); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("read to end after a start beside an open transaction: %v", err)
+	}
 	end(producer.CommitTransaction)
 	if err := committed.ReadToEnd(soon(t)); err != nil || seen.get("late") != "v" {
 		t.Errorf("after the commit: %v, %s", err, seen.all())

@@ -27,7 +27,9 @@ var _ OffsetJournal = (*TopicOffsetStore)(nil)
 // NewTopicOffsetStore makes a store. admin stays the caller's.
 func NewTopicOffsetStore(cfg TopicConfig, admin *kafka.Admin, log *slog.Logger, opts ...kafka.Option) *TopicOffsetStore {
 	s := &TopicOffsetStore{topic: cfg.Topic, slog: log, table: NewOffsetTable()}
-	s.log = kafkalog.New(cfg.log("offset.storage.topic", "source connector offsets", "offsets"), admin, s.apply, log, opts...)
+	conf := cfg.log("offset.storage.topic", "source connector offsets", "offsets")
+	conf.StartStable = true // Get and the others read to the end
+	s.log = kafkalog.New(conf, admin, s.apply, log, opts...)
 	return s
 }
 
