@@ -62,7 +62,7 @@ func NewConsumer(props Props, group string, topics []string, topicsRegex string,
 		r.used[key] = true // Connect sets them itself: offsets are committed by the task, bytes are bytes
 	}
 	s.warnUnread(r, log)
-	c.opts = append(s.franzOptions(log, c.loginFailed), c.cfg.opts...)
+	c.opts = append(append(s.franzOptions(log, c.loginFailed), s.outlast()...), c.cfg.opts...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.join(); err != nil {
