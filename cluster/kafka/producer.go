@@ -30,6 +30,8 @@ type Producer struct {
 	fatal   atomic.Pointer[Error] // a login that failed
 	lost    atomic.Pointer[error] // the first record of the transaction that Kafka doesn't have
 
+	ended time.Time // the last transaction
+
 	space   chan struct{}
 	waiting atomic.Int32 // goroutines that wait for space
 

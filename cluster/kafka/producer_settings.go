@@ -108,7 +108,9 @@ func (p *producerSettings) readTransactions(r *reader) {
 	if id := r.str("transactional.id", ""); id != "" {
 		p.transactionalID = id
 		p.opts = append(p.opts, kgo.TransactionalID(id),
-			kgo.TransactionTimeout(time.Duration(timeout)*time.Millisecond))
+			kgo.TransactionTimeout(time.Duration(timeout)*time.Millisecond),
+			// Brokers before transaction.version=2 leave the waiting to the client; see markerTime.
+			kgo.ConcurrentTransactionsBackoff(5*time.Millisecond))
 	}
 }
 
