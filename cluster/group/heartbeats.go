@@ -59,16 +59,27 @@ func (b *heartbeats) gone() bool {
 	}
 }
 
+// briskInterval is the time between heartbeats of a new generation, for as long as a heartbeat interval: a
+// rebalance is often followed by another, which gives out what the first revoked, and members hear of it by
+// their heartbeats only. What moves would stand still meanwhile.
+const briskInterval = 250 * time.Millisecond
+
 // beat sends heartbeats until the generation or ctx ends.
 func (m *Member) beat(ctx context.Context, b *heartbeats, id string, generation int) {
-	ticker := time.NewTicker(m.timing.HeartbeatInterval)
-	defer ticker.Stop()
+	brisk := int(m.timing.HeartbeatInterval / briskInterval) // 0 if the usual interval is no longer
+	timer := time.NewTimer(min(briskInterval, m.timing.HeartbeatInterval))
+	defer timer.Stop()
 	rebalances := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-timer.C:
+		}
+		if brisk--; brisk > 0 {
+			timer.Reset(briskInterval)
+		} else {
+			timer.Reset(m.timing.HeartbeatInterval)
 		}
 		if since := m.busy.Load(); since != 0 && time.Since(time.Unix(0, since)) > m.timing.RebalanceTimeout {
 			m.leaveBusy(ctx, id)
