@@ -14,19 +14,13 @@ import (
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
-// lettersOf makes letters of what it is told.
-type lettersOf struct {
-	maker *pipeline.SourceLetters
-	got   []*kafka.Record
-}
-
-func newLetters(t *testing.T, context bool, maxRequest int) *lettersOf {
+func newLetters(t *testing.T, context bool, maxRequest int) *pipeline.SourceLetters {
 	t.Helper()
 	m, err := pipeline.NewSourceLetters("dlq", context, state.TaskID{Connector: "c", Task: 3}, &headerConverter{}, maxRequest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &lettersOf{maker: m}
+	return m
 }
 
 func header(r *kafka.Record, name string) string {
@@ -61,7 +55,7 @@ func TestSourceLetterByStage(t *testing.T) {
 			if kept, err := s.Convert(t.Context(), rec, &kafka.Record{}); kept || err != nil {
 				t.Fatal(kept, err)
 			}
-			out := l.maker.Letter(rep.got[0])
+			out := l.Letter(rep.got[0])
 			if out.Topic != "dlq" || out.Partition != kafka.NoPartition || !out.Timestamp.Equal(time.UnixMilli(1234)) ||
 				string(out.Key) != tt.key || string(out.Value) != tt.value || out.Headers[0].Key != "h" || string(out.Headers[0].Value) != "1" {
 				t.Errorf("letter %s: %s %v", out.Key, out.Value, out.Headers)
@@ -100,8 +94,10 @@ func TestSourceLetterOfAnything(t *testing.T) {
 		value  string
 		format string
 	}{
-		{"with schema", func(r *data.SourceRecord) { r.ValueSchema, r.Value = schema, data.NewStruct(schema).With("a", "b") },
-			`{"schema":{"type":"struct","fields":[{"type":"string","optional":false,"field":"a"}],"optional":false},"payload":{"a":"b"}}`, "json"},
+		{
+			"with schema", func(r *data.SourceRecord) { r.ValueSchema, r.Value = schema, data.NewStruct(schema).With("a", "b") },
+			`{"schema":{"type":"struct","fields":[{"type":"string","optional":false,"field":"a"}],"optional":false},"payload":{"a":"b"}}`, "json",
+		},
 		{"null", func(r *data.SourceRecord) { r.Value = nil }, "", "(none)"},
 		{"not of its schema", func(r *data.SourceRecord) { r.ValueSchema, r.Value = data.Int32Schema, "text" }, `{"schema":null,"payload":"text"}`, "json"},
 		{"no Connect data", func(r *data.SourceRecord) { r.Value = oddity{7} }, "odd 7", "text"},
@@ -112,7 +108,7 @@ func TestSourceLetterOfAnything(t *testing.T) {
 			l := newLetters(t, true, 1<<20)
 			rec := sourceRecord()
 			tt.change(rec)
-			out := l.maker.Letter(pipeline.Problem{
+			out := l.Letter(pipeline.Problem{
 				Stage: pipeline.Transformation, Class: "c", Err: errors.New("bad"), Where: pipeline.WhereSource(rec)(), Unsent: &pipeline.Unsent{Polled: rec, Out: &kafka.Record{}},
 			})
 			if string(out.Value) != tt.value || header(out, "source.value.format") != tt.format || (tt.value == "") != (out.Value == nil) {
@@ -137,7 +133,7 @@ func TestSourceLetterIsCut(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newLetters(t, false, tt.max)
 			rec := sourceRecord()
-			out := l.maker.Letter(pipeline.Problem{
+			out := l.Letter(pipeline.Problem{
 				Stage: pipeline.KafkaProduce, Err: tt.err,
 				Unsent: &pipeline.Unsent{Polled: rec, Out: &kafka.Record{
 					Key: []byte("k" + big), Value: []byte("v" + big), Headers: []kafka.RecordHeader{{Key: "h", Value: []byte(big)}},

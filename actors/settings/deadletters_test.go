@@ -2,6 +2,7 @@ package settings_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -27,8 +28,10 @@ func TestParseDeadLetters(t *testing.T) {
 		{"source, as Kafka Connect ignores it", plugin.Source, source(factor, "many", context, "perhaps"), settings.DeadLetters{}, ""},
 		{"source, blank topic", plugin.Source, source(topic, " ", factor, "many"), settings.DeadLetters{}, ""},
 		{"source, wrong factor", plugin.Source, source(topic, "dlq", factor, "many"), settings.DeadLetters{}, factor},
-		{"put", plugin.Sink, sink("topics", "t", topic, "dlq", "errors.tolerance", "all", put, "true", failures, "3"),
-			settings.DeadLetters{Topic: "dlq", ReplicationFactor: 3, Put: true, PutFailures: 3}, ""},
+		{
+			"put", plugin.Sink, sink("topics", "t", topic, "dlq", "errors.tolerance", "all", put, "true", failures, "3"),
+			settings.DeadLetters{Topic: "dlq", ReplicationFactor: 3, Put: true, PutFailures: 3}, "",
+		},
 		{"put off needs nothing", plugin.Sink, sink("topics", "t", put, "false"), settings.DeadLetters{ReplicationFactor: 3, PutFailures: 10}, ""},
 		{"put without topic", plugin.Sink, sink("topics", "t", put, "true", "errors.tolerance", "all"), settings.DeadLetters{}, "set " + topic},
 		{"put without tolerance", plugin.Sink, sink("topics", "t", put, "true", topic, "dlq"), settings.DeadLetters{}, "needs errors.tolerance=all"},
@@ -90,10 +93,7 @@ func TestValidateDeadLetters(t *testing.T) {
 		{"put, wrong", snk, []string{put, "perhaps"}, put, []string{"Invalid value perhaps for configuration " + put + ": Expected value to be either true or false"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			props := map[string]string{}
-			for k, v := range tt.base {
-				props[k] = v
-			}
+			props := maps.Clone(tt.base)
 			for i := 0; i < len(tt.more); i += 2 {
 				props[tt.more[i]] = tt.more[i+1]
 			}

@@ -89,8 +89,8 @@ type burial struct {
 
 // bury sends a letter. The record counts as dealt with when Kafka has it.
 func (s *source) bury(letter *kafka.Record, about *pipeline.Unsent) error {
-	b := &burial{Context: s.ctx, rec: *letter, of: s} //nolint:fatcontext // b is the context of its own record only
-	b.rec.Context = b
+	b := &burial{Context: s.ctx, rec: *letter, of: s}
+	b.rec.Context = b //nolint:fatcontext // b is the context of its own record only
 	switch f := s.letters.refused; {
 	case f != nil:
 		b.entry, b.src = &f.entry, f.src
