@@ -14,6 +14,8 @@ type Sink struct {
 	Chain      Chain
 	Converters Converters
 	Policy     *Policy
+	// Keep leaves the consumed record in the sink record, for reports.
+	Keep bool
 
 	step    step
 	dropped bool // by a transform
@@ -32,6 +34,9 @@ func (s *Sink) Convert(ctx context.Context, r *kafka.Record, out *data.SinkRecor
 	out.Topic, out.Partition = r.Topic, data.PartitionOf(r.Partition)
 	if out.TimestampType != data.NoTimestampType {
 		out.Timestamp = r.Timestamp
+	}
+	if s.Keep {
+		out.Consumed = r
 	}
 	s.step, s.dropped = convertingKey, false
 	if err := s.run(r, out); err != nil {

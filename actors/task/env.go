@@ -194,7 +194,7 @@ func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, 
 	s := newSink(r, t, taskProps, consumer, pipeline.Sink{Chain: chain, Converters: conv, Policy: policy})
 	policy.Pending = &s.pending
 	if len(policy.Reporters) > 0 {
-		s.reporter = &reporter{s: s}
+		s.reporter, s.pipe.Keep = &reporter{s: s}, true
 	}
 	if d := conf.Sink.DeadLetters; d.Put {
 		s.poison = &poison{limit: d.PutFailures}

@@ -22,21 +22,7 @@ type reporter struct {
 	s *sink
 
 	mu    sync.Mutex
-	raw   []*kafka.Record // of the batch that the task works on
-	fatal error           // a report that the policy doesn't tolerate
-}
-
-func (r *reporter) keep(records []*kafka.Record) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.raw = append(r.raw, records...)
-}
-
-func (r *reporter) drop() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	clear(r.raw)
-	r.raw = r.raw[:0]
+	fatal error // a report that the policy doesn't tolerate
 }
 
 // failed is the error with which the task has to end, whatever it made of it.
@@ -85,16 +71,12 @@ func whereConsumed(r *kafka.Record) string {
 	return fmt.Sprintf("consumed record {topic='%s', partition=%d, offset=%d}", r.Topic, r.Partition, r.Offset)
 }
 
-// original finds the record as it was consumed, or makes it of what the task reports.
+// original is the record as it was consumed, or is made of what the task reports if that is a record
+// of its own.
 func (r *reporter) original(rec data.SinkRecord) (*kafka.Record, error) {
-	r.mu.Lock()
-	for _, raw := range r.raw {
-		if raw.Offset == rec.OriginalOffset && raw.Partition == rec.OriginalPartition && raw.Topic == rec.OriginalTopic {
-			r.mu.Unlock()
-			return raw, nil
-		}
+	if raw, ok := rec.Consumed.(*kafka.Record); ok {
+		return raw, nil
 	}
-	r.mu.Unlock()
 	c := &r.s.pipe.Converters
 	out := &kafka.Record{Topic: rec.OriginalTopic, Partition: rec.OriginalPartition, Offset: rec.OriginalOffset, Timestamp: rec.Timestamp}
 	var err error

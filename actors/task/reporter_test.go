@@ -8,6 +8,7 @@ import (
 
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
+	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/data"
 )
 
@@ -84,6 +85,46 @@ func TestSinkReportLost(t *testing.T) {
 		s.after(25 * time.Second)
 		_ = s.failure("report of a failed record")
 		s.wantCommitted(kafka.Offsets{})
+	})
+}
+
+// A record that the task reports long after put is the consumed one too, and a report in preCommit is
+// waited for by that very commit.
+func TestSinkReportsLate(t *testing.T) {
+	d := &drain{}
+	var kept []data.SinkRecord
+	d.put = func(batch []data.SinkRecord) error {
+		for _, r := range batch {
+			r.Value, r.Headers = "changed by the task", nil
+			kept = append(kept, r)
+		}
+		return nil
+	}
+	d.preCommit = func(o connectors.Offsets) (connectors.Offsets, error) {
+		for _, r := range kept {
+			d.tc.Reporter().Report(r, errors.New("late"))
+		}
+		kept = nil
+		return o, nil
+	}
+	onSink(t, d, reports, func(t *testing.T, s *stage) {
+		s.kafka.CreateTopic("dlq", 1, nil)
+		end := s.kafka.Fail(kafkatest.Fault{Request: "Produce", Topic: "dlq", Error: "NOT_ENOUGH_REPLICAS", Times: -1})
+		s.produce(0, 1, 1)
+		s.start()
+		s.after(time.Second)
+		s.produce(0, 2, 2)
+		s.after(14 * time.Second)
+		s.wantCommitted(kafka.Offsets{})
+		if end() == 0 {
+			t.Fatal("the fault met nobody")
+		}
+		s.after(15 * time.Second)
+		s.noFailure()
+		s.wantCommitted(kafka.Offsets{tp(0): 2})
+		if got := s.values("dlq"); got != "v1 v2" {
+			t.Errorf("letters %q", got)
+		}
 	})
 }
 

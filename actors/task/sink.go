@@ -274,9 +274,6 @@ func (s *sink) convert(records []*kafka.Record) error {
 	}
 	s.batch = slices.Grow(s.batch, len(records))
 	run := records[0]
-	if s.reporter != nil {
-		s.reporter.keep(records)
-	}
 	s.lastTopic = "" // noted anew with every batch: the note may have been reset
 	for _, r := range records {
 		if r.Partition != run.Partition || r.Topic != run.Topic {
@@ -469,9 +466,6 @@ func (s *sink) closeTask(tps []data.TopicPartition) error {
 func (s *sink) dropBatch() {
 	clear(s.batch)
 	s.batch = s.batch[:0]
-	if s.reporter != nil {
-		s.reporter.drop()
-	}
 }
 
 func comparePartitions(a, b data.TopicPartition) int {

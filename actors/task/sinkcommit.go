@@ -32,6 +32,9 @@ func (s *sink) preCommit(offsets kafka.Offsets) (kafka.Offsets, error) {
 	case connectors.Flusher:
 		err = t.Flush(s.hard, connectors.Offsets(offsets))
 	}
+	if err == nil {
+		err = s.settleReports(asked) // of what the task found out only now
+	}
 	if err != nil {
 		return nil, err
 	}

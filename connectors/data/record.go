@@ -89,6 +89,9 @@ type SinkRecord struct {
 	OriginalTopic     string
 	OriginalPartition int32
 	OriginalOffset    int64
+	// Consumed is the worker's own: by it a record that a task reports, however late, is found as it
+	// was consumed. A copy of the record keeps it.
+	Consumed any
 }
 
 // TopicPartition names a partition of a topic.
