@@ -186,6 +186,14 @@ func perform(t *testing.T, p *puppet, conf map[string]string, f func(t *testing.
 
 func performWith(t *testing.T, next func() connectors.SourceConnector, conf map[string]string, f func(t *testing.T, h *theater)) {
 	t.Helper()
+	performOn(t, next, conf, func(*testing.T, *task.Env) {}, f)
+}
+
+// performOn is performWith in an environment that prepare has changed.
+func performOn(t *testing.T, next func() connectors.SourceConnector, conf map[string]string, prepare func(*testing.T, *task.Env),
+	f func(t *testing.T, h *theater),
+) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		all := []plugin.Plugin{puppetPlugin(next), simpleheader.Plugin()}
 		for _, c := range primitive.Plugins() {
@@ -220,6 +228,7 @@ func performWith(t *testing.T, next func() connectors.SourceConnector, conf map[
 				return out, nil
 			},
 		}
+		prepare(t, h.env)
 		h.top = h.sys.Root.Spawn(act.Props(func() actor.Actor { return h }))
 		synctest.Wait()
 		f(t, h)

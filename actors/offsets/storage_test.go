@@ -235,3 +235,38 @@ func TestWriterConcurrently(t *testing.T) {
 		t.Errorf("%s, %v", pairs, err)
 	}
 }
+
+func TestReaderUsesAnotherStore(t *testing.T) {
+	ctx := t.Context()
+	first, second := storage.NewMemoryOffsetStore(), storage.NewMemoryOffsetStore()
+	w := NewWriter(second, "c")
+	w.Put(part(1), offset(2))
+	if _, err := w.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	r := NewReader(first, "c", slog.New(slog.DiscardHandler))
+	if o, err := r.Offset(ctx, part(1)); o != nil || err != nil {
+		t.Errorf("from the first %v, %v", o, err)
+	}
+	r.Use(second)
+	if o, err := r.Offset(ctx, part(1)); err != nil || o["o"] != int64(2) {
+		t.Errorf("from the second %v, %v", o, err)
+	}
+}
+
+func TestEncode(t *testing.T) {
+	got, err := Encode("c", []connectors.SourceOffset{{Partition: part(1), Offset: offset(2)}, {Partition: part(2)}, {Offset: offset(3)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := fmt.Sprintf("%s", got); s != `[{["c",{"p":1}] {"o":2}} {["c",{"p":2}] } {["c",null] {"o":3}}]` || got[1].Value != nil {
+		t.Errorf("got %s", s)
+	}
+	for _, bad := range []connectors.SourceOffset{
+		{Partition: map[string]any{"p": []any{}}, Offset: offset(1)}, {Partition: part(1), Offset: map[string]any{"o": map[string]any{}}},
+	} {
+		if _, err := Encode("c", []connectors.SourceOffset{bad}); !errors.Is(err, errs.Data) || !strings.Contains(err.Error(), `connector "c"`) {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+}

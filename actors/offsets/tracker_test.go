@@ -393,3 +393,27 @@ func BenchmarkSubmitAckAcross(b *testing.B) {
 	close(batches)
 	<-done
 }
+
+// TestSet: offsets that need no acknowledgement; the last one of a partition counts, and nothing twice.
+func TestSet(t *testing.T) {
+	tr := NewTracker()
+	a, b, same := part(1), part(2), part(1)
+	for n, p := range []map[string]any{a, a, b, same, b} {
+		tr.Set(p, fixed(n))
+	}
+	tr.Set(a, nil) // leaves it as it was
+	if got := fmt.Sprint(tr.Committable().Offsets); got != "[{map[p:1] map[o:3]} {map[p:2] map[o:4]}]" {
+		t.Errorf("got %s", got)
+	}
+	if got := tr.Committable(); len(got.Offsets) != 0 || got.Pending != 0 {
+		t.Errorf("again %+v", got)
+	}
+	tr.Set(b, fixed(9))
+	if got := fmt.Sprint(tr.Committable().Offsets); got != "[{map[p:2] map[o:9]}]" || tr.Pending() != 0 {
+		t.Errorf("then %s, %d pending", got, tr.Pending())
+	}
+}
+
+type fixed int
+
+func (f fixed) OffsetMap() map[string]any { return offset(int(f)) }

@@ -394,3 +394,59 @@ func TestTransactions(t *testing.T) {
 		t.Errorf("the first producer goes on: %v", err)
 	}
 }
+
+// TestTransactionOfALostRecord: what Kafka refused one record of is not committed, and can be aborted.
+func TestTransactionOfALostRecord(t *testing.T) {
+	c := kafkatest.New(t, kafkatest.Topics(1, "t"))
+	p := newProducer(t, c, kafka.Props{"transactional.id": "x"})
+	if err := p.InitTransactions(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := outcome(t, p, &kafka.Record{Topic: "t", Value: []byte("small")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := outcome(t, p, &kafka.Record{Topic: "t", Value: make([]byte, 2<<20)}); err == nil {
+		t.Fatal("a record of 2 MiB was taken")
+	}
+	err := p.CommitTransaction(soon(t))
+	if kafka.Classify(err) != kafka.TooLarge || !strings.Contains(err.Error(), "write a record of the transaction") {
+		t.Errorf("commit: %v", err)
+	}
+	if err := p.AbortTransaction(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := outcome(t, p, &kafka.Record{Topic: "t", Value: []byte("next")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.CommitTransaction(soon(t)); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Records("t"); len(got) != 1 || string(got[0].Value) != "next" {
+		t.Errorf("committed %v", got)
+	}
+}
+
+func TestTransactionalProducerProps(t *testing.T) {
+	worker := map[string]string{"bootstrap.servers": "b:1", "producer.enable.idempotence": "false", "producer.linger.ms": "7"}
+	connector := map[string]string{"producer.override.transactional.id": "mine", "producer.override.transaction.timeout.ms": "9"}
+	props, replaced := kafka.TransactionalProducerProps(worker, connector, "c", 2, "g-c-2")
+	for key, want := range map[string]string{
+		"transactional.id": "g-c-2", "enable.idempotence": "true", "linger.ms": "7", "transaction.timeout.ms": "9", "client.id": "connector-producer-c-2",
+	} {
+		if props[key] != want {
+			t.Errorf("%s is %q, want %q", key, props[key], want)
+		}
+	}
+	if got := strings.Join(replaced, " "); got != "enable.idempotence transactional.id" {
+		t.Errorf("replaced %q", got)
+	}
+	if _, replaced := kafka.TransactionalProducerProps(nil, nil, "c", 0, "x"); len(replaced) != 0 {
+		t.Errorf("replaced %q of a connector that sets nothing", replaced)
+	}
+}

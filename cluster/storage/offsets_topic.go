@@ -59,6 +59,7 @@ func NewOwnOffsetStore(cfg OwnTopicConfig, admin *kafka.Admin, log *slog.Logger,
 		},
 		Consumer: cfg.Consumer, Producer: cfg.Producer, ReadOnly: cfg.ReadOnly,
 		ReadCommitted: cfg.ReadCommitted || !given || level == "read_committed",
+		StartStable:   true, // Get and the others read to the end
 	}, admin, s.apply, log, opts...)
 	return s
 }
