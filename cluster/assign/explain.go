@@ -95,8 +95,12 @@ func Explain(in Input, plan Plan, name func(id string) string) []slog.Attr {
 		key  string
 		work Work
 	}{
-		{"new", why.New}, {"handed_over", why.HandedOver}, {"lost_and_given_out", why.Lost},
-		{"revoked_as_deleted", why.Deleted}, {"revoked_as_run_twice", why.Duplicated}, {"revoked_to_balance", why.Surplus},
+		{"new", why.New},
+		{"handed_over", why.HandedOver},
+		{"lost_and_given_out", why.Lost},
+		{"revoked_as_deleted", why.Deleted},
+		{"revoked_as_run_twice", why.Duplicated},
+		{"revoked_to_balance", why.Surplus},
 		{"waiting_for_its_worker", why.Waiting},
 	} {
 		add(part.key, state.Describe(part.work.Connectors, part.work.Tasks))

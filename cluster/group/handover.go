@@ -41,7 +41,7 @@ var (
 // ctx has ended.
 func (m *Member) handOver(ctx context.Context) {
 	if why := m.keeps(); why != "" {
-		m.log.Info("work isn't handed over: "+why, "member", m.id)
+		m.log.Info("work isn't handed over", "reason", why, "member", m.id)
 		return
 	}
 	work, leader, began := m.current.Assigned, m.current.Leader, time.Now()
@@ -58,7 +58,7 @@ func (m *Member) handOver(ctx context.Context) {
 				"limit", m.handOverLimit(), "leader", leader, "error", err)
 			return
 		case errors.Is(err, errLeads):
-			m.log.Info("work isn't handed over: the member has become the leader, and the next one deals it out", "member", m.id)
+			m.log.Info("work isn't handed over", "reason", "the worker has become the leader, and the next one deals it out at once", "member", m.id)
 			return
 		case errors.Is(err, kafka.ErrUnknownMember):
 			m.forget() // a new member can hand over as well
