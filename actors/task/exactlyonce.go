@@ -450,8 +450,14 @@ func (x *transactional) judge(err error) error {
 				"offsets before it, so that nothing is lost or doubled",
 			x.spec.ID, x.env.ExactlyOnce.transactionalID(x.spec.ID))}
 	}
+	if verr != nil {
+		return errs.Connect.Wrap(errors.Join(verr, err),
+			"The task %s was fenced: another producer used its transactional id %s, or it did not finish writing before its producer transaction "+
+				"expired. What its last transaction held is not visible to consumers that read what is committed",
+			x.spec.ID, x.env.ExactlyOnce.transactionalID(x.spec.ID))
+	}
 	if strings.HasSuffix(kafka.ClassName(err), ".ProducerFencedException") || strings.HasSuffix(kafka.ClassName(err), ".InvalidProducerEpochException") {
-		return errs.Connect.Wrap(errors.Join(err, verr),
+		return errs.Connect.Wrap(err,
 			"The task %s was unable to finish writing records to Kafka before its producer transaction expired, or another producer used its "+
 				"transactional id %s. It may be necessary to reconfigure this connector in order for it to run healthily with exactly-once "+
 				"support. Options for this include: tune the connector's producer configuration for higher throughput, increase the transaction "+

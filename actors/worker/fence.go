@@ -151,5 +151,9 @@ func (d *Distributed) verifyTask(ctx context.Context, id state.TaskID, generatio
 	if !work[id] {
 		return errs.Connect.New("Cannot start source task %s with exactly-once support since it is not assigned to this worker any more", id)
 	}
+	if d.group.member.Status().MemberID == "" {
+		// Woken from a long pause: to begin now would fence out the worker that took the task over.
+		return errs.Connect.New("Cannot start source task %s with exactly-once support since this worker is not in its group at the moment, and another may run the task", id)
+	}
 	return nil
 }

@@ -165,6 +165,8 @@ main() {
 			say "already running"
 		else
 			stop_daemon # what one that was killed left behind
+			# Threads of one that was killed may hold its port for a moment after its pid is gone.
+			for _ in $(seq 50); do port_open "$PORT" || break; sleep 0.2; done
 			port_open "$PORT" && die "port $PORT is taken by another program"
 			# A start that fails, wherever, leaves no daemon and no folder behind.
 			trap stop_daemon EXIT
