@@ -29,8 +29,9 @@ func (s *settings) outlast() []kgo.Opt {
 				return 0 // no limit but the end of the membership
 			case kmsg.FindCoordinator:
 				return 5 * time.Second // it is part of the others, which try again
+			default:
+				return 30 * time.Second // as franz-go has it
 			}
-			return 30 * time.Second // as franz-go has it
 		}),
 	}
 }

@@ -58,7 +58,7 @@ func (c *cable) plug() {
 // A consumer that can't reach any broker for a while keeps its partitions and its place in them, and goes
 // on there: nothing is told, and nothing comes twice, though nothing was committed.
 func TestConsumerOutlastsAnOutage(t *testing.T) {
-	for _, protocol := range []string{"RangeAssignor", "CooperativeStickyAssignor"} {
+	for _, protocol := range []string{"RangeAssignor", "CooperativeStickyAssignor", "consumer"} {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
 			cluster := kafkatest.New(t, kafkatest.Topics(2, "t"))
@@ -66,7 +66,11 @@ func TestConsumerOutlastsAnOutage(t *testing.T) {
 			props["heartbeat.interval.ms"] = "50"
 			props["session.timeout.ms"] = "20000"
 			props["retry.backoff.ms"], props["retry.backoff.max.ms"] = "5", "10"
-			props["partition.assignment.strategy"] = "org.apache.kafka.clients.consumer." + protocol
+			if protocol == "consumer" {
+				props["group.protocol"] = protocol
+			} else {
+				props["partition.assignment.strategy"] = "org.apache.kafka.clients.consumer." + protocol
+			}
 			wire := &cable{}
 			c, err := kafka.NewConsumer(props, "g", []string{"t"}, "", quiet(), kafka.WithDialer(wire.dial))
 			if err != nil {
