@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,13 +20,11 @@ func inGroup(t *testing.T, env *task.Env) *kafkatest.Cluster {
 	t.Helper()
 	cluster := kafkatest.New(t, kafkatest.InMemory())
 	props := cluster.Props()
-	for k, v := range map[string]string{
+	maps.Copy(props, map[string]string{
 		"group.id": "g", "config.storage.topic": "c", "offset.storage.topic": "o", "status.storage.topic": "s",
 		"offset.storage.partitions": "2", "offset.storage.replication.factor": "1",
 		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
-	} {
-		props[k] = v
-	}
+	})
 	w, _, err := settings.LoadWorker(t.Context(), settings.Distributed, props, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -63,6 +63,7 @@ func (b *boundary) endOfBatch() (ending, error) {
 			return goOn, nil
 		}
 		b.since = now
+	case settings.BoundaryPoll:
 	}
 	return commitIt, nil
 }

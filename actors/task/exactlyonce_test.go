@@ -19,7 +19,6 @@ import (
 	"github.com/troupe-connect/troupe/cluster/storage"
 	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/data"
-	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
@@ -313,7 +312,7 @@ func TestOnceRequestsThatCannotBe(t *testing.T) {
 			onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), conf, func(t *testing.T, o *once) {
 				o.start()
 				o.after(3 * time.Second)
-				o.failure(tt.text)
+				_ = o.failure(tt.text)
 				o.has("", "")
 				if p.count("stop") != 1 {
 					t.Errorf("calls %q", p)
@@ -367,167 +366,13 @@ func TestOnceNothingOfAFailedTask(t *testing.T) {
 			onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), conf, func(t *testing.T, o *once) {
 				o.start()
 				o.after(4 * time.Second)
-				o.failure(tt.text)
+				_ = o.failure(tt.text)
 				o.has("", "")
 				o.kafka.Values("t", "after") // nothing of an open transaction lies before it
 				o.has("after", "")
 			})
 		})
 	}
-}
-
-// TestOnceFenced: another producer takes the transactional id.
-func TestOnceFenced(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		gone  error // what Verify says afterwards
-		fatal bool
-		text  string
-	}{
-		{"replaced", fmt.Errorf("generation 8: %w", task.ErrSuperseded), true, "a later generation of the connector's tasks writes with its transactional id g-c-0"},
-		{"transaction timed out", nil, false, "unable to finish writing records to Kafka before its producer transaction expired"},
-		{"nobody knows", errors.New("config topic out of reach"), false, "before its producer transaction expired"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			var more chan struct{}
-			p := &spring{}
-			p.poll = func(ctx context.Context, n int) ([]data.SourceRecord, error) {
-				switch n {
-				case 1:
-					return []data.SourceRecord{rec(1)}, nil
-				case 2:
-					<-more
-					return []data.SourceRecord{rec(2)}, nil
-				}
-				return wait(ctx)
-			}
-			onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), nil, func(t *testing.T, o *once) {
-				more = make(chan struct{})
-				o.start()
-				o.after(time.Second)
-				o.verify = func(int) error { return tt.gone }
-				o.other("g-c-0")
-				close(more)
-				o.after(5 * time.Second)
-				if f := o.failure(tt.text); f.Fatal != tt.fatal {
-					t.Errorf("fatal %v: %s", f.Fatal, f.Trace())
-				}
-				o.has("v1", "1")
-			})
-		})
-	}
-}
-
-// other makes a producer with a transactional id, which fences those before it.
-func (o *once) other(id string) *kafka.Producer {
-	o.t.Helper()
-	props := o.kafka.Props()
-	props["transactional.id"] = id
-	p, err := kafka.NewProducer(props, o.env.Log, o.kafka.Option())
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	o.t.Cleanup(p.Abort)
-	if err := p.InitTransactions(o.t.Context()); err != nil {
-		o.t.Fatal(err)
-	}
-	return p
-}
-
-// alive reports whether the producer has not been fenced.
-func (o *once) alive(p *kafka.Producer) bool {
-	o.t.Helper()
-	if err := p.BeginTransaction(); err != nil {
-		return false
-	}
-	if err := p.Produce(o.t.Context(), &kafka.Record{Topic: "t", Partition: 1, Value: []byte("other")}, nil); err != nil {
-		o.t.Fatal(err)
-	}
-	return p.CommitTransaction(o.t.Context()) == nil
-}
-
-// TestOnceClaims: who is fenced when, and that nothing is polled before everything is claimed.
-func TestOnceClaims(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		inc    int
-		fence  func(context.Context) error
-		verify func(int) error
-		steps  string
-		text   string
-		fatal  bool
-		fenced bool // the producer of an earlier incarnation
-	}{
-		{name: "first", steps: "fence:c verify:c-0:7", fenced: true},
-		{name: "again", inc: 1, steps: "verify:c-0:7 fence:c verify:c-0:7", fenced: true},
-		{
-			name: "leader refuses", fence: func(context.Context) error { return errors.New("rebalance") },
-			steps: "fence:c", text: `fence out producers of earlier generations of connector "c": rebalance`,
-		},
-		{
-			name: "replaced while it claimed", verify: func(int) error { return task.ErrSuperseded },
-			steps: "fence:c verify:c-0:7", text: "task c-0, generation 7", fatal: true, fenced: true,
-		},
-		{
-			// The supervisor starts one again that has been replaced meanwhile.
-			name: "replaced before", inc: 1, verify: func(int) error { return task.ErrSuperseded },
-			steps: "verify:c-0:7", text: "task c-0, generation 7", fatal: true,
-		},
-		{
-			name: "config topic out of reach", verify: func(int) error { return errs.Connect.New("out of reach") },
-			steps: "fence:c verify:c-0:7", text: "out of reach", fenced: true,
-		},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			p := &spring{poll: batches(nil, []int{1})}
-			onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), nil, func(t *testing.T, o *once) {
-				o.fence, o.verify = tt.fence, tt.verify
-				before := o.other("g-c-0")
-				o.stage.spec.Inc = tt.inc
-				o.start()
-				o.after(2 * time.Second)
-				if got := o.trace(); got != tt.steps {
-					t.Errorf("steps %q, want %q", got, tt.steps)
-				}
-				if got := o.alive(before); got == tt.fenced {
-					t.Errorf("the producer before it is alive: %v", got)
-				}
-				if tt.text == "" {
-					o.noFailure()
-					o.stop()
-					return
-				}
-				if f := o.failure(tt.text); f.Fatal != tt.fatal {
-					t.Errorf("fatal %v", f.Fatal)
-				}
-				if p.String() != "" {
-					t.Errorf("the task was called: %q", p)
-				}
-			})
-		})
-	}
-}
-
-// TestOnceStoppedWhileFencing: a task that is stopped before its turn fences nobody.
-func TestOnceStoppedWhileFencing(t *testing.T) {
-	p := &spring{poll: batches(nil, []int{1})}
-	onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), nil, func(t *testing.T, o *once) {
-		o.fence = func(ctx context.Context) error {
-			<-ctx.Done()
-			return nil // the leader's answer came all the same
-		}
-		later := o.other("g-c-0")
-		o.start()
-		o.after(time.Second)
-		o.stop()
-		o.noFailure()
-		if !o.alive(later) {
-			t.Error("it fenced another")
-		}
-		if got := o.trace(); got != "fence:c" {
-			t.Errorf("steps %q", got)
-		}
-	})
 }
 
 // TestOnceZombie: an incarnation that was given up in a poll comes back with records.
@@ -616,7 +461,7 @@ func TestOnceBeginsAtTheLastCommit(t *testing.T) {
 	onOnce(t, sourcePlugin(next), conf, func(t *testing.T, o *once) {
 		o.start()
 		o.after(3 * time.Second)
-		o.failure("broken")
+		_ = o.failure("broken")
 		o.has("v1 v2", "2")
 		o.start()
 		o.after(5 * time.Second)
@@ -625,133 +470,5 @@ func TestOnceBeginsAtTheLastCommit(t *testing.T) {
 		if fmt.Sprint(read) != "[0 2]" {
 			t.Errorf("offsets read at the start: %v", read)
 		}
-	})
-}
-
-// TestOnceOwnOffsetsTopic: the offsets are in the connector's topic, by transaction, and copied to
-// the worker's.
-func TestOnceOwnOffsetsTopic(t *testing.T) {
-	p := &spring{poll: batches(nil, []int{1}, []int{2, 3})}
-	var read map[string]any
-	p.start = func(tc connectors.SourceTaskContext) (err error) {
-		read, err = tc.Offsets().Offset(context.Background(), partition)
-		return err
-	}
-	conf := map[string]string{"offsets.storage.topic": "mine"}
-	onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), conf, func(t *testing.T, o *once) {
-		key, err := storage.EncodeOffsetKey("c", partition)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := o.env.Offsets.Set(t.Context(), []storage.Pair{{Key: key, Value: []byte(`{"at":0}`)}}); err != nil {
-			t.Fatal(err)
-		}
-		o.start()
-		o.after(3 * time.Second)
-		o.stop()
-		o.noFailure()
-		if fmt.Sprint(read["at"]) != "0" {
-			t.Errorf("it reads %v, which should be the worker's", read)
-		}
-		if got := o.offsetsIn("mine"); got != "1 3" {
-			t.Errorf("own topic %q", got)
-		}
-		if got := o.offsetsIn("offsets"); !strings.HasSuffix(got, "3") {
-			t.Errorf("worker's topic %q", got)
-		}
-		// What the REST calls do: removed here and there, in one go.
-		s, err := task.OpenOffsets(t.Context(), o.env, "c", o.spec.Connector)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := s.Connector(t.Context(), "c"); err != nil || len(got) != 1 || string(got[0].Value) != `{"at":3}` {
-			t.Errorf("offsets of the connector %q, %v", got, err)
-		}
-		if err := s.Set(t.Context(), []storage.Pair{{Key: key}}); err != nil {
-			t.Error(err)
-		}
-		if got, err := s.Connector(t.Context(), "c"); err != nil || len(got) != 0 {
-			t.Errorf("offsets after they were removed: %q, %v", got, err)
-		}
-		if err := s.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		for _, topic := range []string{"mine", "offsets"} {
-			if got := o.offsetsIn(topic); !strings.HasSuffix(got, " none") {
-				t.Errorf("%s holds %q", topic, got)
-			}
-		}
-	})
-}
-
-// TestOwnOffsetsTopicWithoutTransactions: the own topic works the same way without.
-func TestOwnOffsetsTopicWithoutTransactions(t *testing.T) {
-	p := &spring{poll: upTo(20)}
-	conf := map[string]string{"offsets.storage.topic": "mine"}
-	onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), conf, func(t *testing.T, o *once) {
-		o.env.ExactlyOnce = nil
-		o.start()
-		o.after(3 * time.Second)
-		o.stop()
-		o.noFailure()
-		for _, topic := range []string{"mine", "offsets"} {
-			if got := o.offsetsIn(topic); got != "20" {
-				t.Errorf("%s holds %q", topic, got)
-			}
-		}
-	})
-}
-
-// TestOpenOffsets: whose store it is.
-func TestOpenOffsets(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		once  bool
-		conf  map[string]string
-		topic string
-	}{
-		{"worker's", false, nil, "offsets"},
-		{"own", false, map[string]string{"offsets.storage.topic": " mine "}, "mine"},
-		{"worker's by name", true, map[string]string{"offsets.storage.topic": "offsets"}, "offsets"},
-		{"worker's, in transactions", true, nil, "offsets"},
-		{"of another cluster", false, map[string]string{"producer.override.bootstrap.servers": "elsewhere:1"}, "offsets"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			onOnce(t, sourcePlugin(func() connectors.SourceTask { return &spring{} }), tt.conf, func(t *testing.T, o *once) {
-				if !tt.once {
-					o.env.ExactlyOnce = nil
-				}
-				s, err := task.OpenOffsets(t.Context(), o.env, "c", o.spec.Connector)
-				if err != nil {
-					t.Fatal(err)
-				}
-				key, err := storage.EncodeOffsetKey("c", partition)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := s.Set(t.Context(), []storage.Pair{{Key: key, Value: []byte(`{"at":5}`)}}); err != nil {
-					t.Fatal(err)
-				}
-				if got := o.offsetsIn(tt.topic); got != "5" {
-					t.Errorf("%s holds %q", tt.topic, got)
-				}
-				if err := s.Close(t.Context()); err != nil {
-					t.Error(err)
-				}
-				if _, err := o.env.Offsets.Get(t.Context(), [][]byte{key}); err != nil {
-					t.Errorf("the worker's store is closed: %v", err)
-				}
-			})
-		})
-	}
-}
-
-func TestOnceWithoutATopic(t *testing.T) {
-	p := &spring{poll: upTo(1)}
-	onOnce(t, sourcePlugin(func() connectors.SourceTask { return p }), nil, func(t *testing.T, o *once) {
-		o.env.Offsets = storage.NewMemoryOffsetStore()
-		o.start()
-		o.after(time.Second)
-		o.failure("the worker's offset store is not in a topic")
 	})
 }

@@ -29,7 +29,12 @@ const markerTime = time.Millisecond
 // waits for a moment. Transactions are begun and ended by one goroutine.
 func (p *Producer) BeginTransaction() error {
 	if wait := markerTime - time.Since(p.ended); wait > 0 {
-		time.Sleep(wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-p.done:
+		}
+		timer.Stop()
 	}
 	p.lost.Store(nil)
 	return failed(p.client.BeginTransaction(), "begin a transaction")
