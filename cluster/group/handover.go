@@ -27,8 +27,8 @@ import (
 // of either kind, knows nothing of who ran what and deals out at once all that isn't run), or when it has
 // no work. So it does when the hand-over fails or takes longer than Config.HandOver.
 //
-// All that the member was assigned must have stopped before, and nothing may be started any more, whatever
-// events come: from then on it runs elsewhere.
+// All that the member was assigned must have stopped before, and nothing may be started any more: from then
+// on it runs elsewhere. The Handler isn't called any more either.
 var ErrHandOver = errors.New("the work is handed over")
 
 var (
@@ -99,7 +99,8 @@ func (m *Member) handOverLimit() time.Duration {
 
 // handOverOnce goes through one rebalance as a member that leaves.
 func (m *Member) handOverOnce(ctx context.Context) error {
-	worker := WorkerState{URL: m.cfg.URL, Offset: m.h.Offset(), Current: m.current, Leaving: true}
+	// The owner isn't asked for its offset any more: it may have ended what reads the config topic.
+	worker := WorkerState{URL: m.cfg.URL, Offset: m.current.Offset, Current: m.current, Leaving: true}
 	protocol, joined, err := m.join(ctx, worker, "the worker hands its work over and leaves")
 	switch {
 	case err != nil:
