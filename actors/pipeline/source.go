@@ -221,7 +221,7 @@ func classAt(stage Stage, c *Converters, chain Chain, err error) string {
 	if step, ok := errors.AsType[*smt.StepError](err); ok {
 		return step.Class
 	}
-	if w, ok := chain.(interface{ Working() string }); ok {
+	if w, ok := chain.(interface{ Working() string }); ok && w.Working() != "" {
 		return w.Working()
 	}
 	return "org.apache.kafka.connect.runtime.TransformationChain"

@@ -29,8 +29,10 @@ func TestParseDeadLetters(t *testing.T) {
 		{"source, blank topic", plugin.Source, source(topic, " ", factor, "many"), settings.DeadLetters{}, ""},
 		{"source, wrong factor", plugin.Source, source(topic, "dlq", factor, "many"), settings.DeadLetters{}, factor},
 		{
-			"put", plugin.Sink, sink("topics", "t", topic, "dlq", "errors.tolerance", "all", put, "true", failures, "3"),
-			settings.DeadLetters{Topic: "dlq", ReplicationFactor: 3, Put: true, PutFailures: 3}, "",
+			"put", plugin.Sink,
+			sink("topics", "t", topic, "dlq", "errors.tolerance", "all", put, "true", failures, "3"),
+			settings.DeadLetters{Topic: "dlq", ReplicationFactor: 3, Put: true, PutFailures: 3},
+			"",
 		},
 		{"put off needs nothing", plugin.Sink, sink("topics", "t", put, "false"), settings.DeadLetters{ReplicationFactor: 3, PutFailures: 10}, ""},
 		{"put without topic", plugin.Sink, sink("topics", "t", put, "true", "errors.tolerance", "all"), settings.DeadLetters{}, "set " + topic},

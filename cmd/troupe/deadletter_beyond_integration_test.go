@@ -261,7 +261,11 @@ func TestPutDeadLetters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer worker.Stop(context.WithoutCancel(t.Context()))
+	defer func() {
+		if err := worker.Stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}()
 	producer, err := kafka.NewProducer(kafka.Props{"bootstrap.servers": k.Addr}, log)
 	if err != nil {
 		t.Fatal(err)

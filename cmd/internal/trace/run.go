@@ -117,7 +117,7 @@ func (p *Plan) Run(ctx context.Context, s *Sample, test *Test) (r Result) {
 	}
 	noted := &notes{plan: p, test: test}
 	defer func() {
-		if v := recover(); v != nil { // a worker's task fails of it, and goes on with nothing
+		if v := recover(); v != nil { // outside of what the pipeline guards: a worker's task fails of it
 			r.Outcome, r.Err = Failed, noted.panicked(v)
 		}
 		r.Steps, r.reached, r.in, r.asked = noted.entries, noted.reached, noted.in, noted.asked
@@ -204,6 +204,14 @@ func (n *notes) Apply(r *data.Record) (*data.Record, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// Working is the class of the step at work, for a panic in it.
+func (n *notes) Working() string {
+	if n.now == nil {
+		return ""
+	}
+	return n.now.conf.Class
 }
 
 // ApplySink implements pipeline.Chain.
