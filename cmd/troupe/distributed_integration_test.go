@@ -174,17 +174,16 @@ func TestClusterWithoutKafka(t *testing.T) {
 	w.Stop(t)
 }
 
-// TestSecondSignal ends a worker at once that waits for a task which doesn't stop.
+// TestSecondSignal ends a worker at once that is stopping and can't tell Kafka so.
 func TestSecondSignal(t *testing.T) {
 	k := servicetest.StartKafka(t)
 	c := restCluster(t, k, servicetest.Build(t), 1, "task.shutdown.graceful.timeout.ms=600000")
 	w := c.Nodes[0]
 	in := filepath.Join(t.TempDir(), "in.txt")
-	if err := syscall.Mkfifo(in, 0o600); err != nil { // whoever opens it hangs
-		t.Fatal(err)
-	}
-	w.Must(t, http.MethodPut, "/connectors/in/config", map[string]string{"connector.class": "FileStreamSource", "tasks.max": "1", "file": in, "topic": "fifo"})
+	appendTo(t, in, "one\n")
+	w.Must(t, http.MethodPut, "/connectors/in/config", map[string]string{"connector.class": "FileStreamSource", "tasks.max": "1", "file": in, "topic": "second"})
 	w.Running(t, "in", 1)
+	k.Kill(t)
 	process, err := os.FindProcess(w.PID())
 	if err != nil {
 		t.Fatal(err)
