@@ -242,3 +242,34 @@ func TestFenceProducers(t *testing.T) {
 		t.Errorf("%d records of a fenced transaction", n)
 	}
 }
+
+// Calls that find connections being made to a broker that doesn't answer give up with their contexts;
+// none stays behind to wait for the others. Not in a bubble, since sarama holds a mutex while it dials.
+func TestAdminCallsDoNotQueueBehindAConnection(t *testing.T) {
+	c := kafkatest.New(t)
+	a := newAdmin(t, c, nil)
+	c.Hang()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	answers := make(chan error, 3)
+	for range cap(answers) {
+		go func() {
+			_, err := a.ClusterID(ctx)
+			answers <- err
+		}()
+	}
+	for range cap(answers) {
+		select {
+		case err := <-answers:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		case <-time.After(20 * time.Second): // a third of default.api.timeout.ms
+			t.Fatal("a call outlived its context")
+		}
+	}
+	c.Start()
+	if _, err := a.ClusterID(soon(t)); err != nil {
+		t.Errorf("with the broker back: %v", err)
+	}
+}

@@ -2,7 +2,6 @@ package kafka_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,43 +46,5 @@ func TestInABubble(t *testing.T) {
 			t.Error(err)
 		}
 		p.Abort()
-	})
-}
-
-// Calls that find connections being made to a broker that doesn't answer give up with their contexts;
-// none stays behind to wait for the others.
-func TestAdminCallsDoNotQueueBehindAConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := kafkatest.New(t, kafkatest.InMemory())
-		a, err := kafka.NewAdmin(c.Props(), quiet(), c.Option())
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Hang()
-		began := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		answers := make(chan error, 3)
-		for range cap(answers) {
-			go func() {
-				_, err := a.ClusterID(ctx)
-				answers <- err
-			}()
-		}
-		for range cap(answers) {
-			if err := <-answers; !errors.Is(err, context.DeadlineExceeded) {
-				t.Error(err)
-			}
-		}
-		if took := time.Since(began); took != time.Second {
-			t.Errorf("calls of a second took %v", took)
-		}
-		c.Start()
-		if _, err := a.ClusterID(t.Context()); err != nil {
-			t.Errorf("with the broker back: %v", err)
-		}
-		if err := a.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 }
