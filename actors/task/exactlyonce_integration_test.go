@@ -297,7 +297,7 @@ func TestRealOnceUnderKills(t *testing.T) {
 					t.Errorf("%d records of a transaction from %s on are visible, which has a multiple of %d", len(g), g[0], size)
 				}
 			}
-			if len(all) == len(values) {
+			if boundary == "interval" && len(all) == len(values) { // with the others it is a matter of luck
 				t.Error("no transaction was left open by a kill, the test shows nothing")
 			}
 		})
