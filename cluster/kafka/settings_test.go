@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -190,5 +191,26 @@ func TestOverridePolicy(t *testing.T) {
 	}
 	if _, err := kafka.ReadOverridePolicy(map[string]string{"connector.client.config.override.policy": "Some"}); !errors.Is(err, errs.Config) {
 		t.Errorf("policy Some: %v", err)
+	}
+}
+
+// The times of the group are those of the worker's file, which an admin client has no use for.
+func TestWorkerGroupProps(t *testing.T) {
+	worker := map[string]string{
+		"bootstrap.servers": "b:1", "session.timeout.ms": "6000", "heartbeat.interval.ms": "700", "rebalance.timeout.ms": "20000",
+		"producer.linger.ms": "5", "offset.flush.interval.ms": "1",
+	}
+	props := kafka.WorkerGroupProps(worker)
+	if len(props) != 4 {
+		t.Errorf("%v", props)
+	}
+	c, err := kafka.NewCoordinator(props, "g", quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // it never connected
+	want := kafka.GroupTiming{SessionTimeout: 6 * time.Second, HeartbeatInterval: 700 * time.Millisecond, RebalanceTimeout: 20 * time.Second}
+	if c.Timing() != want {
+		t.Errorf("%+v, want %+v", c.Timing(), want)
 	}
 }
