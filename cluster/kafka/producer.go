@@ -94,7 +94,7 @@ func (p *Producer) Produce(ctx context.Context, r *Record, promise func(*Record,
 	if r.Context == nil {
 		r.Context = background
 	}
-	p.client.Produce(background, r, promise)
+	p.client.Produce(p.cfg.delivery.context(), r, promise)
 	return nil
 }
 

@@ -23,6 +23,7 @@ type producerSettings struct {
 	linger       time.Duration
 	// transactionalID is "" for a producer without transactions.
 	transactionalID string
+	delivery        *deliveryLimit // nil: a record has all the time in the world
 	opts            []kgo.Opt
 }
 
@@ -59,7 +60,7 @@ func (p *producerSettings) readDelivery(r *reader) {
 		p.opts = append(p.opts, kgo.RecordRetries(int(retries)))
 	}
 	if limit := r.millis("delivery.timeout.ms", forever); limit < forever {
-		p.opts = append(p.opts, kgo.RecordDeliveryTimeout(max(limit, time.Second)))
+		p.delivery = &deliveryLimit{limit: max(limit, time.Millisecond)}
 		// As in Java, the limit holds for records too that a request is under way with.
 		if r.str("transactional.id", "") == "" {
 			p.opts = append(p.opts, kgo.AllowIdempotentProduceCancellation())

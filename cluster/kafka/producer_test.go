@@ -450,3 +450,23 @@ func TestTransactionalProducerProps(t *testing.T) {
 		t.Errorf("replaced %q of a connector that sets nothing", replaced)
 	}
 }
+
+// delivery.timeout.ms counts from when a record was taken, whatever its timestamp, and ends it when the
+// brokers stay away.
+func TestDeliveryTimeout(t *testing.T) {
+	c := kafkatest.New(t, kafkatest.Topics(1, "t"))
+	p := newProducer(t, c, kafka.Props{"delivery.timeout.ms": "1500", "request.timeout.ms": "500", "linger.ms": "0"})
+	old := &kafka.Record{Topic: "t", Partition: kafka.NoPartition, Value: []byte("old"), Timestamp: time.UnixMilli(1)}
+	if err := outcome(t, p, old); err != nil {
+		t.Errorf("a record of 1970: %v", err)
+	}
+	c.Stop()
+	began := time.Now()
+	err := outcome(t, p, &kafka.Record{Topic: "t", Partition: kafka.NoPartition, Value: []byte("late")})
+	if kafka.Classify(err) != kafka.Retriable {
+		t.Errorf("without brokers: %v (%s)", err, kafka.ClassName(err))
+	}
+	if took := time.Since(began); took < 1500*time.Millisecond {
+		t.Errorf("given up after %v", took)
+	}
+}
