@@ -24,6 +24,7 @@ import (
 type Consumer struct {
 	cfg  consumerSettings
 	opts []kgo.Opt
+	bare []kgo.Opt // those that have nothing to do with consuming
 	log  *slog.Logger
 	id   string // client.id
 
@@ -62,7 +63,8 @@ func NewConsumer(props Props, group string, topics []string, topicsRegex string,
 		r.used[key] = true // Connect sets them itself: offsets are committed by the task, bytes are bytes
 	}
 	s.warnUnread(r, log)
-	c.opts = append(append(s.franzOptions(log, c.loginFailed), s.outlast()...), c.cfg.opts...)
+	c.bare = append(s.franzOptions(log, c.loginFailed), s.outlast()...)
+	c.opts = append(slices.Clip(c.bare), c.cfg.opts...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.join(); err != nil {

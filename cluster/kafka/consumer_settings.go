@@ -14,6 +14,7 @@ import (
 
 // consumerSettings are the settings of consumers alone.
 type consumerSettings struct {
+	leaves          bool // by LeaveGroup: the classic protocol, without group.instance.id
 	group           string
 	reset           resetPolicy
 	readCommitted   bool
@@ -90,6 +91,7 @@ func (c *consumerSettings) readGroup(r *reader) {
 		c.readNextGroup(r, remote)
 		return
 	}
+	c.leaves = r.str("group.instance.id", "") == ""
 	if beat >= session {
 		r.failWhole(errs.Config.New("Invalid value %d for configuration heartbeat.interval.ms: must be lower than session.timeout.ms, %d",
 			beat.Milliseconds(), session.Milliseconds()))

@@ -25,6 +25,7 @@ type membership struct {
 	once    sync.Once
 	ctx     context.Context //nolint:containedctx // ends with the membership
 	cancel  context.CancelFunc
+	cut     context.CancelFunc // ends what the client waits for
 	commits chan commit
 	workers sync.WaitGroup // commits and discovery
 }
@@ -39,13 +40,16 @@ func (c *Consumer) join() error {
 		commits: make(chan commit, 64),
 	}
 	m.ctx, m.cancel = context.WithCancel(background)
-	client, err := kgo.NewClient(append(slices.Clone(c.opts),
+	line, cut := context.WithCancel(background)
+	m.cut = cut
+	client, err := kgo.NewClient(append(slices.Clone(c.opts), kgo.WithContext(line),
 		kgo.AdjustFetchOffsetsFn(m.assigned),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, p map[string][]int32) { m.taken(Revoked, p) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, p map[string][]int32) { m.taken(Lost, p) }),
 	)...)
 	if err != nil {
 		m.cancel()
+		cut()
 		return err
 	}
 	m.client = client
@@ -64,7 +68,8 @@ func (m *membership) end(ctx context.Context) error {
 	m.once.Do(func() {
 		close(m.ended)
 		m.cancel()
-		err = m.client.LeaveGroupContext(ctx)
+		err = m.leave(ctx)
+		m.cut()
 		m.client.Close()
 		m.workers.Wait()
 		close(m.gone)

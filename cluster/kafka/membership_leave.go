@@ -1,0 +1,57 @@
+package kafka
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// leaveGrace is for how long a consumer waits for a rebalance under way before it leaves in the midst of it.
+const leaveGrace = 250 * time.Millisecond
+
+// leave takes the consumer out of its group. The client waits for the end of a rebalance first, for which
+// the group waits for all its members: for as long as a session if one of them is gone. A task that is to
+// stop can't wait for that, and when its time is over the client no longer leaves, so that the others wait
+// for this consumer's session in their turn. So the client is cut off, and another one leaves for it.
+func (m *membership) leave(ctx context.Context) error {
+	left := make(chan error, 1)
+	go func() { left <- m.client.LeaveGroupContext(ctx) }() // ends when the client does, which cut and end see to
+	grace := time.NewTimer(leaveGrace)
+	defer grace.Stop()
+	select {
+	case err := <-left:
+		return err
+	case <-grace.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	m.cut()
+	<-left
+	member, _ := m.client.GroupMetadata()
+	if member == "" || !m.c.cfg.leaves {
+		return nil // not a member yet, or one that keeps its place
+	}
+	return m.c.leaveFor(ctx, member)
+}
+
+// leaveFor takes a member out of the group over connections of its own.
+func (c *Consumer) leaveFor(ctx context.Context, member string) error {
+	client, err := kgo.NewClient(c.bare...)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	req := kmsg.NewPtrLeaveGroupRequest()
+	req.Group, req.MemberID = c.cfg.group, member
+	one := kmsg.NewLeaveGroupRequestMember()
+	one.MemberID, one.Reason = member, kmsg.StringPtr("the consumer is closed during a rebalance")
+	req.Members = append(req.Members, one)
+	resp, err := req.RequestWith(ctx, client)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(resp.ErrorCode)
+}
