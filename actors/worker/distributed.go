@@ -161,7 +161,11 @@ func (d *Distributed) openStores(ctx context.Context) (*storage.TopicOffsetStore
 	}
 	d.admin = admin
 	storeLog := log.With("logger", "org.apache.kafka.connect.storage")
-	offsets := storage.NewTopicOffsetStore(d.topicConfig(w.OffsetTopic), admin, storeLog, opts...)
+	oc := d.topicConfig(w.OffsetTopic)
+	// Always, other than the JVM: a cluster that goes back from exactly-once support would take offsets of
+	// transactions that were aborted, and skip records.
+	oc.ReadCommitted = true
+	offsets := storage.NewTopicOffsetStore(oc, admin, storeLog, opts...)
 	d.root.offsets = offsets
 	d.status = storage.NewTopicStatusStore(d.topicConfig(w.StatusTopic), admin, storeLog, opts...)
 	cc := d.topicConfig(w.ConfigTopic)
