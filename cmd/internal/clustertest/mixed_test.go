@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
@@ -256,16 +257,10 @@ func (f *fleet) requests(when string) {
 		n.Ask(f.t, "POST", "/connectors/"+name+"/restart", nil)
 		n.Ask(f.t, "POST", "/connectors/"+name+"/tasks/1/restart", nil)
 		n.Ask(f.t, "POST", "/connectors/"+name+"/restart?includeTasks=true", nil)
-		f.settle()
+		r := f.settle()
 		n.Ask(f.t, "PUT", "/connectors/"+name+"/stop", nil)
 		servicetest.Until(f.t, settleLimit, name+" stopped", func() error { return stopped(f.t, n, name) })
-		servicetest.Until(f.t, settleLimit, "the group of "+name+" is empty", func() error {
-			g, err := f.Admin.DescribeMembers(f.t.Context(), "connect-"+name)
-			if err == nil && len(g.Roster) > 0 {
-				err = fmt.Errorf("it has %d members", len(g.Roster))
-			}
-			return err
-		})
+		f.emptied(name, r)
 		n.Ask(f.t, "PATCH", "/connectors/"+name+"/offsets", map[string]any{"offsets": []any{map[string]any{
 			"partition": map[string]any{"kafka_topic": "shared", "kafka_partition": 0}, "offset": map[string]any{"kafka_offset": 1},
 		}}})
@@ -276,6 +271,40 @@ func (f *fleet) requests(when string) {
 		delete(f.want, name)
 	}
 	f.settle()
+}
+
+// emptied waits until a stopped sink's consumers are out of their group. One that ended while it joined, as
+// Java's may, stays until its session is over: the log says which.
+func (f *fleet) emptied(sink string, r servicetest.Roster) {
+	f.t.Helper()
+	began, left := time.Now(), ""
+	servicetest.Until(f.t, settleLimit, "the group of "+sink+" is empty", func() error {
+		g, err := f.Admin.DescribeMembers(f.t.Context(), "connect-"+sink)
+		if err != nil || len(g.Roster) == 0 {
+			return err
+		}
+		left = ""
+		for _, m := range g.Roster {
+			left += " " + m.ID
+		}
+		return fmt.Errorf("it has the members%s", left)
+	})
+	if took := time.Since(began); took > time.Second {
+		f.t.Logf("the group of %s was empty only after %s, until then there was%s; its tasks ran so: %s",
+			sink, took.Round(100*time.Millisecond), left, f.whereabouts(sink, r))
+	}
+}
+
+func (f *fleet) whereabouts(connector string, r servicetest.Roster) string {
+	var out []string
+	for id, work := range r.Members {
+		for _, task := range work.Tasks {
+			if task.Connector == connector {
+				out = append(out, fmt.Sprintf("%d on %s %s", task.Task, f.Node(id).Kind, id))
+			}
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // signatures sends what only workers may send to each other, without a signature and with a wrong one: it

@@ -86,7 +86,8 @@ func (f *files) allKinds(n *servicetest.Node) {
 		return nil
 	})
 	n.Ask(f.t, "POST", "/connectors", map[string]any{
-		"name": "wrong", "config": map[string]string{"connector.class": fileClass + "SinkConnector", "topics": "lines", "file": "/proc/no/such", "tasks.max": "1",
+		"name": "wrong", "config": map[string]string{
+			"connector.class": fileClass + "SinkConnector", "topics": "lines", "file": "/proc/no/such", "tasks.max": "1",
 			"supervisor.restart.enabled": "false", // the JVM knows no restarts by itself
 		},
 	})
