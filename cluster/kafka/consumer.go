@@ -282,7 +282,10 @@ func (c *Consumer) judge(topic string, partition int32, err error) error {
 		return nil
 	case inSession && (errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.IllegalGeneration) || errors.Is(err, kerr.FencedMemberEpoch)):
 		return nil // the client joins again
-	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), Classify(err) == Retriable:
+	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID):
+		c.doubt(topic)
+		return nil
+	case Classify(err) == Retriable:
 		c.log.Debug("consumer goes on after an error", "topic", topic, "partition", partition, "error", err)
 		return nil
 	case inSession:

@@ -49,6 +49,7 @@ func readConsumer(r *reader, group string, topics []string, topicsRegex string) 
 	c.readGroup(r)
 	c.readTopics(r, topics, topicsRegex)
 	c.opts = append(c.opts, kgo.ConsumerGroup(group), kgo.DisableAutoCommit(),
+		kgo.KeepRetryableFetchErrors(), // some of them tell of topics that were deleted
 		kgo.ConsumeStartOffset(c.reset.start()), kgo.ConsumeResetOffset(c.reset.again()))
 	return c
 }

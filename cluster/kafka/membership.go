@@ -27,7 +27,8 @@ type membership struct {
 	cancel  context.CancelFunc
 	cut     context.CancelFunc // ends what the client waits for
 	commits chan commit
-	workers sync.WaitGroup // commits and discovery
+	doubts  chan string    // topics whose fetches fail
+	workers sync.WaitGroup // commits, discovery, deleted topics
 }
 
 // errEnded is what waits for a membership get when it ends.
@@ -37,7 +38,7 @@ var errEnded = errors.New("the consumer has left the group")
 func (c *Consumer) join() error {
 	m := &membership{
 		c: c, ready: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}),
-		commits: make(chan commit, 64),
+		commits: make(chan commit, 64), doubts: make(chan string, 16),
 	}
 	m.ctx, m.cancel = context.WithCancel(background)
 	line, cut := context.WithCancel(background)
@@ -56,6 +57,7 @@ func (c *Consumer) join() error {
 	c.m, c.last = m, m
 	close(m.ready)
 	m.workers.Go(m.commitLoop)
+	m.workers.Go(m.deletedLoop)
 	if c.cfg.discover != nil {
 		m.workers.Go(m.discoverLoop)
 	}
@@ -247,6 +249,12 @@ func (m *membership) taken(kind RebalanceKind, lost map[string][]int32) {
 		}
 	}
 	c.mu.Unlock()
+	m.give(kind, mine)
+}
+
+// give tells that partitions have gone, and forgets them.
+func (m *membership) give(kind RebalanceKind, mine []data.TopicPartition) {
+	c := m.c
 	r := newRebalance(kind, mine)
 	if len(mine) == 0 || !m.tell(background, r) {
 		return

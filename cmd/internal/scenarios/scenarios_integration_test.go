@@ -24,6 +24,7 @@ func TestKafkaScenarios(t *testing.T) {
 		{"Transformation", transformation},
 		{"ConnectorTopics", connectorTopics},
 		{"SinkConnectors", sinkConnectors},
+		{"TopicMadeAnew", topicMadeAnew},
 		{"SourceConnectors", sourceConnectors},
 		{"OffsetsApi", offsetsAPI},
 		{"ExactlyOnceSource", exactlyOnceSource},

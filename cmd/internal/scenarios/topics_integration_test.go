@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
 	"github.com/troupe-connect/troupe/connectors/data"
 )
@@ -220,6 +221,43 @@ func sinkConnectors(t *testing.T, s *site) {
 			{{1, 1, 1}, {1, 0, 0}, {1, 0, 0}},
 		})
 	})
+}
+
+// topicMadeAnew is none of Kafka's: a topic that a sink reads is deleted and made anew at once, as
+// tools do that empty topics. The sink goes on with the new one, from its beginning.
+func topicMadeAnew(t *testing.T, s *site) {
+	c := s.start(t, spec{workers: 1})
+	const name = "anew"
+	s.main.create(t, name, 2)
+	c.configure(t, name, sink(name, name, 1))
+	c.running(t, name, 1)
+	s.main.produce(t, text(name, 0, "k", "old1"), text(name, 0, "k", "old2"), text(name, 1, "k", "old3"))
+	task := c.book.Connector(name).Task(0)
+	has := func(want ...string) {
+		t.Helper()
+		servicetest.Until(t, soon, "values "+strings.Join(want, " "), func() error {
+			got := task.Values()
+			for _, value := range want {
+				if got[value] == 0 {
+					return fmt.Errorf("%v", got)
+				}
+			}
+			return nil
+		})
+	}
+	has("old1", "old2", "old3")
+	if err := s.main.admin.DeleteTopic(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	servicetest.Until(t, soon, "a new topic", func() error {
+		_, err := s.main.admin.CreateTopic(t.Context(), kafka.NewTopic{Name: name, Partitions: 2, ReplicationFactor: 1})
+		return err
+	})
+	fresh := &broker{Kafka: s.main.Kafka, admin: s.main.admin}
+	fresh.renew(t)
+	fresh.produce(t, text(name, 0, "k", "new1"), text(name, 1, "k", "new2"))
+	has("new1", "new2")
+	c.running(t, name, 1)
 }
 
 // sourceConnectors is SourceConnectorsIntegrationTest.
