@@ -31,7 +31,7 @@ var (
 )
 
 // settleLimit is how long a change of the group may take on a busy machine, far beyond what it does.
-const settleLimit = 2 * time.Minute
+func settleLimit() time.Duration { return 2*time.Minute + 2**delayFlag }
 
 const tools = "org.apache.kafka.connect.tools."
 
@@ -135,7 +135,7 @@ func (f *fleet) add(k servicetest.Kind) *servicetest.Node {
 // settle waits until all is at rest and everything wanted runs.
 func (f *fleet) settle() servicetest.Roster {
 	f.t.Helper()
-	return f.Settle(f.t, settleLimit, f.want)
+	return f.Settle(f.t, settleLimit(), f.want)
 }
 
 // create makes a connector through the worker.
@@ -210,13 +210,13 @@ func (f *fleet) drain() {
 		n.Ask(f.t, "PUT", "/connectors/"+d.source+"/stop", nil)
 	}
 	for _, d := range f.feeds {
-		servicetest.Until(f.t, settleLimit, d.source+" stopped", func() error {
+		servicetest.Until(f.t, settleLimit(), d.source+" stopped", func() error {
 			return stopped(f.t, n, d.source)
 		})
 	}
 	for _, d := range f.feeds {
 		for _, sink := range d.sinks {
-			servicetest.Until(f.t, settleLimit, sink+" has committed all", func() error { return f.lag(sink, d.topic) })
+			servicetest.Until(f.t, settleLimit(), sink+" has committed all", func() error { return f.lag(sink, d.topic) })
 		}
 	}
 }
@@ -259,7 +259,7 @@ func (f *fleet) sameAnswers() {
 		paths = append(paths, "/connectors/"+name, "/connectors/"+name+"/tasks", "/connectors/"+name+"/config", "/connectors/"+name+"/topics")
 	}
 	slices.Sort(paths)
-	servicetest.Until(f.t, settleLimit, "the same answers of all workers", func() error {
+	servicetest.Until(f.t, settleLimit(), "the same answers of all workers", func() error {
 		for _, path := range paths {
 			if err := f.sameAnswer(path); err != nil {
 				return err

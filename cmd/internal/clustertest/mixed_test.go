@@ -123,7 +123,7 @@ func (s *shared) grow(partitions int) {
 	if err := s.producer.Flush(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
-	servicetest.Until(s.t, settleLimit, "all lines of the shared topic", s.missing)
+	servicetest.Until(s.t, settleLimit(), "all lines of the shared topic", s.missing)
 }
 
 // missing is an error while lines are not in the file, or something else is.
@@ -155,7 +155,7 @@ func (s *shared) missing() error {
 
 func (s *shared) complete() {
 	s.t.Helper()
-	servicetest.Until(s.t, settleLimit, "the shared sink has committed all", func() error { return s.lag("shared-sink", "shared") })
+	servicetest.Until(s.t, settleLimit(), "the shared sink has committed all", func() error { return s.lag("shared-sink", "shared") })
 	if err := s.missing(); err != nil {
 		s.t.Error(err)
 	}
@@ -166,7 +166,7 @@ func (s *shared) complete() {
 // tasks are with both.
 func (f *fleet) sinkGroup(sink string, tasks, partitions int) {
 	f.t.Helper()
-	servicetest.Until(f.t, settleLimit, "the group of "+sink, func() error {
+	servicetest.Until(f.t, settleLimit(), "the group of "+sink, func() error {
 		g, err := f.Admin.DescribeMembers(f.t.Context(), "connect-"+sink)
 		if err != nil {
 			return err
@@ -259,7 +259,7 @@ func (f *fleet) requests(when string) {
 		n.Ask(f.t, "POST", "/connectors/"+name+"/restart?includeTasks=true", nil)
 		r := f.settle()
 		n.Ask(f.t, "PUT", "/connectors/"+name+"/stop", nil)
-		servicetest.Until(f.t, settleLimit, name+" stopped", func() error { return stopped(f.t, n, name) })
+		servicetest.Until(f.t, settleLimit(), name+" stopped", func() error { return stopped(f.t, n, name) })
 		f.emptied(name, r)
 		n.Ask(f.t, "PATCH", "/connectors/"+name+"/offsets", map[string]any{"offsets": []any{map[string]any{
 			"partition": map[string]any{"kafka_topic": "shared", "kafka_partition": 0}, "offset": map[string]any{"kafka_offset": 1},
@@ -278,7 +278,7 @@ func (f *fleet) requests(when string) {
 func (f *fleet) emptied(sink string, r servicetest.Roster) {
 	f.t.Helper()
 	began, left := time.Now(), ""
-	servicetest.Until(f.t, settleLimit, "the group of "+sink+" is empty", func() error {
+	servicetest.Until(f.t, settleLimit(), "the group of "+sink+" is empty", func() error {
 		g, err := f.Admin.DescribeMembers(f.t.Context(), "connect-"+sink)
 		if err != nil || len(g.Roster) == 0 {
 			return err

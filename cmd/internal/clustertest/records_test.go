@@ -78,7 +78,7 @@ func (f *files) allKinds(n *servicetest.Node) {
 		"name": "waiting", "initial_state": "PAUSED",
 		"config": map[string]string{"connector.class": fileClass + "SinkConnector", "topics": "lines", "file": f.path("waiting"), "tasks.max": "1"},
 	})
-	servicetest.Until(f.t, settleLimit, "waiting is made", func() error {
+	servicetest.Until(f.t, settleLimit(), "waiting is made", func() error {
 		var s servicetest.Status
 		if err := n.Get(f.t.Context(), "/connectors/waiting/status", &s); err != nil || s.Connector.State != "PAUSED" {
 			return fmt.Errorf("%+v %w", s, err)
@@ -91,7 +91,7 @@ func (f *files) allKinds(n *servicetest.Node) {
 			"supervisor.restart.enabled": "false", // the JVM knows no restarts by itself
 		},
 	})
-	servicetest.Until(f.t, settleLimit, "wrong fails", func() error {
+	servicetest.Until(f.t, settleLimit(), "wrong fails", func() error {
 		var s servicetest.Status
 		if err := n.Get(f.t.Context(), "/connectors/wrong/status", &s); err != nil {
 			return err

@@ -44,7 +44,7 @@ func (f *files) write(name string, from, to int) {
 // has waits until the file has the lines 0 to n-1, each once and in order.
 func (f *files) has(name string, n int) {
 	f.t.Helper()
-	servicetest.Until(f.t, settleLimit, fmt.Sprintf("%d lines in %s", n, name), func() error {
+	servicetest.Until(f.t, settleLimit(), fmt.Sprintf("%d lines in %s", n, name), func() error {
 		raw, err := os.ReadFile(f.path(name))
 		if err != nil {
 			return err
@@ -108,7 +108,7 @@ func (f *files) halt(n *servicetest.Node) {
 // caughtUp waits until what was done is committed: the file positions and the sinks' offsets.
 func (f *files) caughtUp(n *servicetest.Node, held int) {
 	f.t.Helper()
-	servicetest.Until(f.t, settleLimit, "offsets are committed", func() error {
+	servicetest.Until(f.t, settleLimit(), "offsets are committed", func() error {
 		if err := f.lag("writer", "lines"); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (f *files) position(n *servicetest.Node, source, file string) error {
 // state waits for a state of the connector and, but for STOPPED, of its tasks.
 func (f *files) state(n *servicetest.Node, name, state string) {
 	f.t.Helper()
-	servicetest.Until(f.t, settleLimit, name+" "+state, func() error {
+	servicetest.Until(f.t, settleLimit(), name+" "+state, func() error {
 		var s servicetest.Status
 		if err := n.Get(f.t.Context(), "/connectors/"+name+"/status", &s); err != nil {
 			return err
@@ -207,7 +207,7 @@ func anonymous(v any) any {
 // looks waits until a worker's answers are those of a picture.
 func (f *files) looks(n *servicetest.Node, want map[string]any) {
 	f.t.Helper()
-	servicetest.Until(f.t, settleLimit, "the same connectors, states and offsets", func() error {
+	servicetest.Until(f.t, settleLimit(), "the same connectors, states and offsets", func() error {
 		got := f.picture(n)
 		for path := range want {
 			if !reflect.DeepEqual(want[path], got[path]) {

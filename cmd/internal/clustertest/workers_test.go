@@ -60,7 +60,7 @@ func (f *fleet) freeze(m *measure) {
 	n := f.follower(f.settle())
 	began := time.Now()
 	n.Freeze(f.t)
-	servicetest.Until(f.t, settleLimit, "the group goes on without the frozen worker", func() error {
+	servicetest.Until(f.t, settleLimit(), "the group goes on without the frozen worker", func() error {
 		r, err := f.Roster(f.t.Context())
 		if _, in := r.Members[n.ID]; in && err == nil {
 			err = fmt.Errorf("%s is a member", n.ID)
@@ -78,7 +78,7 @@ func (f *fleet) flow() {
 	for _, d := range f.feeds {
 		before[d.topic] = f.sent(d.topic)
 	}
-	servicetest.Until(f.t, settleLimit, "all sources send", func() error {
+	servicetest.Until(f.t, settleLimit(), "all sources send", func() error {
 		for _, d := range f.feeds {
 			now := f.sent(d.topic)
 			for task := range d.tasks {
