@@ -93,23 +93,31 @@ func seqnos(t *testing.T, records []*kafka.Record) map[int][]int {
 	return found
 }
 
-// once fails the test unless so many tasks have sent records and each one's go from 1 on without gap or
-// repetition, and in order within each partition.
-func once(t *testing.T, records []*kafka.Record, tasks int) {
+// once waits until consumers that read what is committed see records of so many tasks, each one's from
+// 1 on without gap or repetition, and in order within each partition. It has to wait: a transaction is
+// committed before the last of its partitions shows it.
+func once(t *testing.T, b *broker, topic string, tasks int) {
 	t.Helper()
-	if len(records) < minimum {
-		t.Errorf("%d records, want at least %d", len(records), minimum)
-	}
+	servicetest.Until(t, soon/2, "each record once in "+topic, func() error {
+		records := b.records(t, "read_committed", topic)
+		if len(records) < minimum {
+			return fmt.Errorf("%d records, want at least %d", len(records), minimum)
+		}
+		return onceIn(t, records, tasks)
+	})
+}
+
+func onceIn(t *testing.T, records []*kafka.Record, tasks int) error {
+	t.Helper()
 	found := seqnos(t, records)
 	if len(found) != tasks {
-		t.Errorf("records of %d tasks, want %d", len(found), tasks)
+		return fmt.Errorf("records of %d tasks, want %d", len(found), tasks)
 	}
 	for task, numbers := range found {
 		slices.Sort(numbers) // of all partitions
 		for i, n := range numbers {
 			if n != i+1 {
-				t.Errorf("task %d: %d at place %d of its %d records", task, n, i+1, len(numbers))
-				break
+				return fmt.Errorf("task %d: %d at place %d of its %d records", task, n, i+1, len(numbers))
 			}
 		}
 	}
@@ -118,11 +126,12 @@ func once(t *testing.T, records []*kafka.Record, tasks int) {
 		for task, numbers := range seqnos(t, []*kafka.Record{r}) {
 			at := fmt.Sprint(task, "@", r.Partition)
 			if numbers[0] <= last[at] {
-				t.Errorf("partition %d has %d of task %d behind %d", r.Partition, numbers[0], task, last[at])
+				return fmt.Errorf("partition %d has %d of task %d behind %d", r.Partition, numbers[0], task, last[at])
 			}
 			last[at] = numbers[0]
 		}
 	}
+	return nil
 }
 
 // boundary runs a source for some transactions and looks at what consumers see.
@@ -132,7 +141,7 @@ func (e *onceRig) boundary(t *testing.T, pairs ...string) {
 	e.configure(t, name, steady(t, 1, pairs...))
 	e.sends(t, monitorable.Counts{}, minimum)
 	e.delete(t, name)
-	once(t, e.kafka.records(t, "read_committed", name), 1)
+	once(t, e.kafka, name, 1)
 	for _, at := range e.saved(t, e.kafka, e.topic("offsets"))[0] {
 		if at%minimum != 0 {
 			t.Errorf("offset %d is stored: not the end of a poll", at)
@@ -239,7 +248,7 @@ func (e *onceRig) fencedLeader(t *testing.T) {
 	e.configure(t, name, props)
 	e.sends(t, monitorable.Counts{}, minimum)
 	e.delete(t, name)
-	once(t, e.kafka.records(t, "read_committed", name), 1)
+	once(t, e.kafka, name, 1)
 }
 
 // reconfiguration changes the number of tasks. Each time, producers of the tasks before are shut out.
@@ -268,7 +277,7 @@ func (e *onceRig) reconfiguration(t *testing.T) {
 	}
 	e.sends(t, e.book.Connector(name).Counts(), minimum)
 	e.delete(t, name)
-	once(t, e.kafka.records(t, "read_committed", name), 5)
+	once(t, e.kafka, name, 5)
 }
 
 // began waits until each of the tasks has given records since: the round that shuts out is over then.
@@ -360,7 +369,7 @@ func (e *onceRig) separateOffsets(t *testing.T, s *site) {
 	e.configure(t, name, props)
 	e.running(t, name, 1)
 	e.sends(t, monitorable.Counts{}, minimum)
-	once(t, s.other.records(t, "read_committed", name), 1)
+	once(t, s.other, name, 1)
 	atPolls := func(b *broker, topic string) {
 		t.Helper()
 		var at []int

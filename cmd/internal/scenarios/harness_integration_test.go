@@ -116,6 +116,7 @@ type spec struct {
 	standalone bool // one worker without a group
 	workers    int
 	on         *broker           // with the internal topics; the main one if nil
+	hangs      bool              // tasks hang: a worker may say at its end that it left some behind
 	props      map[string]string // of the workers, over those of all scenarios
 }
 
@@ -255,7 +256,7 @@ func (c *cluster) stop() {
 	for _, n := range c.nodes {
 		select {
 		case err := <-n.done:
-			if err != nil {
+			if err != nil && (!c.spec.hangs || !strings.Contains(err.Error(), "were left behind")) {
 				c.t.Errorf("worker %s: %v", n.url, err)
 			}
 		case <-time.After(2 * soon):

@@ -89,7 +89,7 @@ func managed(verb string) string { return fmt.Sprintf(managedText, verb, verb) }
 
 // offsetsAPI is OffsetsApiIntegrationTest.
 func offsetsAPI(t *testing.T, s *site) {
-	c := s.start(t, spec{workers: 3})
+	c := s.start(t, spec{workers: 3, props: map[string]string{"offset.flush.interval.ms": "200"}})
 	o := &offsetsRig{c}
 	t.Run("testGetNonExistentConnectorOffsets", func(t *testing.T) {
 		c.ask(t, http.StatusNotFound, http.MethodGet, "/connectors/non-existent-connector/offsets", nil)
@@ -111,7 +111,7 @@ func offsetsAPI(t *testing.T, s *site) {
 	t.Run("testAlterSourceConnectorOffsetsInvalidRequestBody", o.wrongSourceBodies)
 	zombie := func(method string, body any) func(*testing.T) {
 		return func(t *testing.T) {
-			z := &offsetsRig{s.start(t, spec{workers: 1, props: map[string]string{"task.shutdown.graceful.timeout.ms": "3000"}})}
+			z := &offsetsRig{s.start(t, spec{workers: 1, hangs: true, props: map[string]string{"task.shutdown.graceful.timeout.ms": "3000"}})}
 			z.zombie(t, s, method, body)
 		}
 	}

@@ -197,7 +197,7 @@ func TestSinkExactlyOnceWithZombie(t *testing.T) {
 	l := newLedgers(t)
 	first, second := l.worker("exact", "control"), l.worker("exact", "control")
 	first.Start(t)
-	for range 3 {
+	for range 2 {
 		begin := l.sent
 		l.send(portion)
 		l.passes(begin + rand.IntN(portion/2))
