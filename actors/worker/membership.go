@@ -35,6 +35,7 @@ type membership struct {
 	gen     int                     // of the last assignment carried out
 	owners  map[state.TaskID]string // URL by work, of the last plan made here
 	change  chan struct{}           // closed when the place in the group is another
+	clean   bool                    // statuses of what is no more are to be removed
 	behind  bool                    // left the group since the config topic could not be read
 	delayed *time.Timer             // until the rebalance that the leader planned
 	stopped bool                    // the worker stops: nothing is to start any more
@@ -357,9 +358,9 @@ func (m *membership) assigned(ctx context.Context, e group.Event) {
 	if _, err := askHerder(ctx, m.d.root.herder, func(r act.Reply[struct{}]) any { return assigned{r} }); err != nil {
 		m.log.Warn("herder did not take the assignment in", "err", err)
 	}
-	if e.Leads {
-		m.d.cleanStatuses()
-	}
+	m.mu.Lock()
+	m.clean = e.Leads
+	m.mu.Unlock()
 	m.look()
 	switch {
 	case !a.Revoked.Empty():
@@ -481,21 +482,49 @@ func (m *membership) duties(ctx context.Context) time.Duration {
 		m.d.store.RenounceWrites()
 		return 0
 	}
+	cleaned := m.cleanStatuses(ctx)
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
 	if err := m.d.store.ClaimWrites(ctx); err != nil {
 		m.log.Error("the leader's right to write to the config topic was not obtained, trying again", "err", err)
 		return dutyRetry
 	}
-	if protocol != group.Sessioned {
-		return 0
+	var next time.Duration
+	if protocol == group.Sessioned {
+		var err error
+		if next, err = m.d.renewSessionKey(ctx); err != nil {
+			m.log.Error("session key not written, trying again", "err", err)
+			return dutyRetry
+		}
 	}
-	next, err := m.d.renewSessionKey(ctx)
-	if err != nil {
-		m.log.Error("session key not written, trying again", "err", err)
+	if !cleaned {
 		return dutyRetry
 	}
 	return next
+}
+
+// cleanStatuses removes statuses after a rebalance that this worker led; false if that has to be tried again.
+// What ran before the rebalance has written its last word by then, but it need not be read here yet: a task that
+// was stopped right after its start would seem to run for ever.
+func (m *membership) cleanStatuses(ctx context.Context) bool {
+	m.mu.Lock()
+	due := m.clean
+	m.clean = false
+	m.mu.Unlock()
+	if !due {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.d.cfg.Settings.SyncTimeout)
+	defer cancel()
+	if err := m.d.status.Refresh(ctx); err != nil {
+		m.log.Warn("statuses of what is no more not removed yet, trying again", "err", err)
+		m.mu.Lock()
+		m.clean = true
+		m.mu.Unlock()
+		return false
+	}
+	m.d.cleanStatuses()
+	return true
 }
 
 // dutyRetry is the pause before a duty that failed is tried again, writeLimit bounds a try.

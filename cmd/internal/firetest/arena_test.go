@@ -52,7 +52,11 @@ func binary(t *testing.T, pkg string) string {
 	if _, err := os.Stat(bin); err == nil {
 		return bin
 	}
-	if err := os.Rename(servicetest.BuildCommand(t, pkg), bin); err != nil {
+	var flags []string
+	if os.Getenv("TROUPE_FIRE_RACE") != "" {
+		flags = []string{"-race"}
+	}
+	if err := os.Rename(servicetest.BuildCommand(t, pkg, flags...), bin); err != nil {
 		t.Fatal(err)
 	}
 	return bin
@@ -84,6 +88,22 @@ func workerConfig(support string) []string {
 		"scheduled.rebalance.max.delay.ms=500",
 		"offset.flush.interval.ms=1000",
 		"session.timeout.ms=4000", "heartbeat.interval.ms=1000",
+	}
+}
+
+// sane fails the test if a worker of Troupe has panicked or, built with -race, seen a data race. It is to be
+// deferred: the logs go with the test.
+func (a *arena) sane() {
+	a.t.Helper()
+	for _, n := range a.Nodes {
+		if n.Kind != servicetest.TroupeWorker {
+			continue
+		}
+		for _, sign := range []string{"WARNING: DATA RACE", "panic", "fatal error:"} {
+			if lines := logged(a.t, n, sign); len(lines) > 0 {
+				a.t.Errorf("%s: %s", n.ID, lines[0])
+			}
+		}
 	}
 }
 

@@ -8,6 +8,7 @@
 // pass because nothing happened, the same run without exactly once support must show repetitions.
 //
 // Settings of the environment: TROUPE_FIRE=big is the run of 200,000 records and 20 kills;
-// TROUPE_FIRE_SEED=n repeats the moments of an earlier run; TROUPE_FIRE_THROUGHPUT=n measures the
-// throughput of both kinds of worker, the best of n.
+// TROUPE_FIRE_SEED=n repeats the moments of an earlier run; TROUPE_FIRE_RACE=1 builds the
+// workers with the race detector; TROUPE_FIRE_THROUGHPUT=n measures the throughput of both kinds of worker, the
+// best of n.
 package firetest

@@ -22,7 +22,7 @@ func fireScale() scale {
 	if os.Getenv("TROUPE_FIRE") == "big" {
 		return scale{count: 40_000, rate: 400, kills: 20, restarts: 2}
 	}
-	return scale{count: 8_000, rate: 500, kills: 5, restarts: 1}
+	return scale{count: 8_000, rate: 1000, kills: 5, restarts: 1}
 }
 
 func seed(t *testing.T) uint64 {
@@ -54,6 +54,7 @@ func fire(t *testing.T, support string, seed uint64, s scale) {
 	dice := rand.New(rand.NewPCG(seed, 618))
 	t.Logf("seed %d", seed)
 	a := newArena(t, support)
+	defer a.sane()
 	a.start(servicetest.TroupeWorker, servicetest.TroupeWorker)
 	a.topic(topic, fireTasks)
 	began := time.Now()

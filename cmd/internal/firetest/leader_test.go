@@ -18,6 +18,7 @@ func TestFencedLeader(t *testing.T) {
 	for _, through := range []string{"leader", "follower"} {
 		t.Run(through, func(t *testing.T) {
 			a := newArena(t, "enabled")
+			defer a.sane()
 			a.start(servicetest.TroupeWorker, servicetest.TroupeWorker)
 			a.topic(topic, tasks)
 			first, _ := a.parts(a.settle(), through == "leader")

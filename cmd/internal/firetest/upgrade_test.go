@@ -27,6 +27,7 @@ func TestUpgrade(t *testing.T) {
 func upgrade(t *testing.T, kinds []servicetest.Kind) {
 	const topic, tasks = "numbers", 4
 	a := newArena(t, "disabled")
+	defer a.sane()
 	a.start(kinds...)
 	a.topic(topic, tasks)
 	a.create("verifiable", tasks, map[string]string{"connector.class": verifiable, "topic": topic, "throughput": "50"})

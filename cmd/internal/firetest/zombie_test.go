@@ -20,8 +20,9 @@ func TestZombie(t *testing.T) {
 }
 
 func zombie(t *testing.T, support string) {
-	const topic, tasks, count, rate = "numbers", 4, 8000, 200
+	const topic, tasks, count, rate = "numbers", 4, 6000, 300
 	a := newArena(t, support)
+	defer a.sane()
 	a.start(servicetest.TroupeWorker, servicetest.TroupeWorker)
 	a.topic(topic, tasks)
 	// A transaction is open for nearly all of the time.
