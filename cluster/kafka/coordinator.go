@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -148,7 +149,7 @@ func (c *Coordinator) FindCoordinator(ctx context.Context) (address string, err 
 // RebalanceTimeout and more; meanwhile no heartbeats are due.
 func (c *Coordinator) Join(ctx context.Context, r JoinRequest) (JoinResponse, error) {
 	request := sarama.NewJoinGroupRequest(c.admin.config.Version)
-	request.GroupId, request.MemberId, request.ProtocolType = c.group, r.MemberID, r.ProtocolType
+	request.GroupId, request.ProtocolType = c.group, r.ProtocolType
 	request.SessionTimeout = int32(c.timing.SessionTimeout.Milliseconds())
 	request.RebalanceTimeout = int32(c.timing.RebalanceTimeout.Milliseconds())
 	if r.Reason != "" {
@@ -158,13 +159,18 @@ func (c *Coordinator) Join(ctx context.Context, r JoinRequest) (JoinResponse, er
 		request.OrderedGroupProtocols = append(request.OrderedGroupProtocols, &sarama.GroupProtocol{Name: p.Name, Metadata: p.Metadata})
 	}
 	limit := max(c.admin.s.requestTimeout, c.timing.RebalanceTimeout+5*time.Second) // as in Java
-	var out JoinResponse
+	// A try that is given up when ctx ends may still be writing these.
+	var out atomic.Pointer[JoinResponse]
+	var given atomic.Pointer[string] // the member id that the coordinator gave
+	given.Store(&r.MemberID)
 	err := c.retried(ctx, c.control, limit, func(b *sarama.Broker) error {
 		attempt := *request // sarama lowers its version to the broker's
+		attempt.MemberId = *given.Load()
 		resp, err := b.JoinGroup(&attempt)
 		if err == nil && resp.Err == sarama.ErrMemberIdRequired {
-			request.MemberId = resp.MemberId
+			given.Store(&resp.MemberId)
 			attempt = *request
+			attempt.MemberId = resp.MemberId
 			resp, err = b.JoinGroup(&attempt)
 		}
 		if err != nil {
@@ -173,15 +179,19 @@ func (c *Coordinator) Join(ctx context.Context, r JoinRequest) (JoinResponse, er
 		if resp.Err != sarama.ErrNoError {
 			return resp.Err
 		}
-		out = JoinResponse{
+		joined := &JoinResponse{
 			MemberID: resp.MemberId, Generation: int(resp.GenerationId), Protocol: resp.GroupProtocol, Leader: resp.LeaderId,
 		}
 		for _, m := range resp.Members {
-			out.Members = append(out.Members, GroupMember{ID: m.MemberId, Metadata: m.Metadata})
+			joined.Members = append(joined.Members, GroupMember{ID: m.MemberId, Metadata: m.Metadata})
 		}
+		out.Store(joined)
 		return nil
 	})
-	return out, failed(err, "join group %s", c.group)
+	if err != nil {
+		return JoinResponse{}, failed(err, "join group %s", c.group)
+	}
+	return *out.Load(), nil
 }
 
 // Sync returns the member's assignment. It waits for the leader's. An error that isn't about the broker
@@ -194,7 +204,7 @@ func (c *Coordinator) Sync(ctx context.Context, r SyncRequest) ([]byte, error) {
 	for id, assignment := range r.Assignments {
 		request.GroupAssignments = append(request.GroupAssignments, sarama.SyncGroupRequestAssignment{MemberId: id, Assignment: assignment})
 	}
-	var out []byte
+	var out atomic.Pointer[[]byte] // as in Join
 	err := c.retried(ctx, c.control, c.admin.s.requestTimeout, func(b *sarama.Broker) error {
 		attempt := request
 		resp, err := b.SyncGroup(&attempt)
@@ -204,10 +214,13 @@ func (c *Coordinator) Sync(ctx context.Context, r SyncRequest) ([]byte, error) {
 		if resp.Err != sarama.ErrNoError {
 			return resp.Err
 		}
-		out = resp.MemberAssignment
+		out.Store(&resp.MemberAssignment)
 		return nil
 	})
-	return out, failed(err, "sync with group %s", c.group)
+	if err != nil {
+		return nil, failed(err, "sync with group %s", c.group)
+	}
+	return *out.Load(), nil
 }
 
 // Heartbeat says that the member lives. Its errors say what to do, see ErrRebalance and the others. A

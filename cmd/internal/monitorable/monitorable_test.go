@@ -90,8 +90,8 @@ func TestBlockingUntilReleased(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- task.Stop(ended) }()
 	select {
-	case <-done:
-		t.Fatal("it does not hang")
+	case err := <-done:
+		t.Fatal("it does not hang", err)
 	default:
 	}
 	b.Release()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -81,9 +82,7 @@ type hand struct {
 }
 
 func (h *hand) Offset(o connectors.Offsets) {
-	for tp, to := range o {
-		h.at[tp] = to
-	}
+	maps.Copy(h.at, o)
 }
 
 // start starts a task whose partitions begin at the offsets given.
