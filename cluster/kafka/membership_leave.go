@@ -9,8 +9,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// leaveGrace is for how long a consumer waits for a rebalance under way before it leaves in the midst of it.
-const leaveGrace = 250 * time.Millisecond
+// leaveGrace is for how long a consumer waits for a rebalance under way before it leaves in the midst of it,
+// and nameless for how long, besides, for the id that a broker gives it at once. To go without the id would
+// leave a member behind that is awaited for a whole session.
+const (
+	leaveGrace = 250 * time.Millisecond
+	nameless   = 2 * time.Second
+)
 
 // leave takes the consumer out of its group. The client waits for the end of a rebalance first, for which
 // the group waits for all its members: for as long as a session if one of them is gone. A task that is to
@@ -19,20 +24,25 @@ const leaveGrace = 250 * time.Millisecond
 func (m *membership) leave(ctx context.Context) error {
 	left := make(chan error, 1)
 	go func() { left <- m.client.LeaveGroupContext(ctx) }() // ends when the client does, which cut and end see to
-	grace := time.NewTimer(leaveGrace)
+	grace := time.NewTicker(leaveGrace)
 	defer grace.Stop()
-	select {
-	case err := <-left:
-		return err
-	case <-grace.C:
-	case <-ctx.Done():
-		return ctx.Err()
+	for until := time.Now().Add(nameless); ; {
+		select {
+		case err := <-left:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-grace.C:
+		}
+		if member, _ := m.client.GroupMetadata(); member != "" || time.Now().After(until) {
+			break
+		}
 	}
 	m.cut()
 	<-left
 	member, _ := m.client.GroupMetadata()
 	if member == "" || !m.c.cfg.leaves {
-		return nil // not a member yet, or one that keeps its place
+		return nil // not a member, or one that keeps its place
 	}
 	return m.c.leaveFor(ctx, member)
 }

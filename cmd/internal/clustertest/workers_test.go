@@ -121,9 +121,13 @@ func (m *measure) report(k servicetest.Kind) {
 	m.f.t.Helper()
 	sources, sinks := m.f.clocks()
 	var out []byte
-	for _, s := range m.steps {
-		mean, longest := gaps(sources, s.began, s.end)
-		sinkMean, sinkLongest := gaps(sinks, s.began, s.end)
+	for i, s := range m.steps {
+		from, to := s.began.Add(-leeway), s.end
+		if i+1 < len(m.steps) {
+			to = m.steps[i+1].began.Add(-leeway)
+		}
+		mean, longest := gaps(sources, from, to)
+		sinkMean, sinkLongest := gaps(sinks, from, to)
 		line := fmt.Sprintf("%s\t%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\n", k, s.name, s.end.Sub(s.began).Seconds(),
 			mean.Seconds(), longest.Seconds(), sinkMean.Seconds(), sinkLongest.Seconds())
 		m.f.t.Log(line)
@@ -177,14 +181,17 @@ func (f *fleet) clocks() (sources, sinks [][]time.Time) {
 	return sources, sinks
 }
 
+// leeway is the time that may lie between the last record and the event that ends the flow.
+const leeway = 300 * time.Millisecond
+
 // gaps is for how long nothing came, at most, of each clock: the mean and the most. What began in the span
-// counts, to its end. A second of leeway before the span covers the time since the last record.
+// counts, to its end, also beyond the span.
 func gaps(clocks [][]time.Time, from, to time.Time) (mean, most time.Duration) {
 	var sum time.Duration
 	for _, at := range clocks {
 		var longest time.Duration
 		for i := 1; i < len(at); i++ {
-			if at[i].After(from) && at[i-1].After(from.Add(-time.Second)) && at[i-1].Before(to) {
+			if at[i-1].After(from) && at[i-1].Before(to) {
 				longest = max(longest, at[i].Sub(at[i-1]))
 			}
 		}
