@@ -116,7 +116,7 @@ func (m *membership) exists(topic string) (there, ok bool) {
 	req := kmsg.NewPtrMetadataRequest()
 	req.AllowAutoTopicCreation = false
 	t := kmsg.NewMetadataRequestTopic()
-	t.Topic = kmsg.StringPtr(topic)
+	t.Topic = new(topic)
 	req.Topics = append(req.Topics, t)
 	resp, err := req.RequestWith(ctx, m.client)
 	if err != nil || len(resp.Topics) != 1 {
