@@ -27,6 +27,8 @@ type membership struct {
 	co     *kafka.Coordinator
 	member *group.Member
 	coop   *assign.Cooperative
+	// comeback is of the goroutine of the member, like coop.
+	comeback comeback
 
 	wake chan struct{} // one token: the keeper is to look
 
@@ -258,7 +260,9 @@ func (m *membership) Plan(ctx context.Context, r group.Round) (group.Plan, error
 	if r.Protocol == group.Eager {
 		made = assign.Eager(in)
 	} else {
+		in.Leaving = append(in.Leaving, m.comeback.returned(r.Members)...)
 		made = m.coop.Plan(in)
+		m.comeback.planned(urls, made.Shares, in.Configured)
 	}
 	plan := group.Plan{
 		Offset: snapshot.Offset(), Delay: made.Delay, Shares: make(map[string]group.Share, len(made.Shares)),
