@@ -44,6 +44,7 @@ type Member struct {
 	id             string // "" when not a member
 	protocol       Protocol
 	lastGeneration int
+	told           time.Time // when the log said last that the coordinator is away; zero: it isn't
 	current        *Assignment
 	beats          *heartbeats       // nil when not a member
 	urls           map[string]string // by member, of the last round that it led
@@ -155,7 +156,7 @@ func (m *Member) live(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 		case err == nil:
-			tries = 1
+			tries, m.told = 1, time.Time{}
 			reason = m.stay(ctx)
 			continue
 		case errors.Is(err, errBusy):
@@ -167,7 +168,7 @@ func (m *Member) live(ctx context.Context) error {
 		case errors.Is(err, kafka.ErrRebalance), errors.Is(err, kafka.ErrGeneration):
 			reason = "another rebalance began"
 		case kafka.Classify(err) == kafka.Retriable:
-			m.log.Warn("group coordinator is unreachable", "error", err)
+			m.outage(ctx, err)
 			m.lose(ctx)
 			reason = "the coordinator was unreachable"
 		default:
@@ -178,6 +179,18 @@ func (m *Member) live(ctx context.Context) error {
 		tries++
 	}
 	return nil
+}
+
+// outageInterval is how often the log says that the coordinator is still away.
+const outageInterval = time.Minute
+
+// outage says that the coordinator can't be reached, now and then while that lasts.
+func (m *Member) outage(ctx context.Context, err error) {
+	level := slog.LevelDebug
+	if now := time.Now(); now.Sub(m.told) >= outageInterval {
+		m.told, level = now, slog.LevelWarn
+	}
+	m.log.Log(ctx, level, "group coordinator is unreachable, trying on", "error", err)
 }
 
 // pause waits, less long if ctx ends.
@@ -229,7 +242,7 @@ func (m *Member) beaten(ctx context.Context, err error) (reason string) {
 	case errors.Is(err, kafka.ErrGeneration):
 		return "the group is in another generation"
 	case kafka.Classify(err) == kafka.Retriable:
-		m.log.Warn("group coordinator is unreachable", "error", err)
+		m.outage(ctx, err)
 		m.lose(ctx)
 		return "the coordinator was unreachable"
 	}
@@ -304,7 +317,11 @@ func (m *Member) attend(ctx context.Context, work func(context.Context)) {
 
 // rebalance joins and takes what the member is assigned.
 func (m *Member) rebalance(ctx context.Context, reason string) error {
-	m.log.Info("rebalance begins", "reason", reason)
+	level := slog.LevelInfo
+	if !m.told.IsZero() {
+		level = slog.LevelDebug // one of many tries
+	}
+	m.log.Log(ctx, level, "rebalance begins", "reason", reason)
 	if m.protocol == Eager && m.current != nil {
 		if m.current.Error == NoError && !m.current.Assigned.Empty() {
 			m.tell(ctx, Event{Kind: Revoked, Work: m.current.Assigned})
