@@ -39,7 +39,7 @@ func (m *membership) leave(ctx context.Context) error {
 		}
 	}
 	m.cut()
-	<-left
+	<-left //nolint:errcheck // it was cut off
 	member, _ := m.client.GroupMetadata()
 	if member == "" || !m.c.cfg.leaves {
 		return nil // not a member, or one that keeps its place
@@ -57,7 +57,7 @@ func (c *Consumer) leaveFor(ctx context.Context, member string) error {
 	req := kmsg.NewPtrLeaveGroupRequest()
 	req.Group, req.MemberID = c.cfg.group, member
 	one := kmsg.NewLeaveGroupRequestMember()
-	one.MemberID, one.Reason = member, kmsg.StringPtr("the consumer is closed during a rebalance")
+	one.MemberID, one.Reason = member, new("the consumer is closed during a rebalance")
 	req.Members = append(req.Members, one)
 	resp, err := req.RequestWith(ctx, client)
 	if err != nil {
