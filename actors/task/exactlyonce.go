@@ -296,7 +296,8 @@ func (x *transactional) topic(topic string) error {
 	if topic == x.journal.Topic() {
 		// A task that reads its offsets waits for the end of that topic, which would not come before
 		// the end of the task's own transaction.
-		return errs.Connect.New("topic %q: Source tasks may not produce to their own offsets topics when exactly-once support is enabled", topic)
+		return &act.Failure{Fatal: true, Err: errs.Connect.New(
+			"topic %q: Source tasks may not produce to their own offsets topics when exactly-once support is enabled", topic)}
 	}
 	return x.newTopic(topic)
 }
