@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
 )
 
 // TestBounce is Kafka's test_bounce: while a source and a sink of three tasks work at 100 records a second
@@ -31,6 +33,7 @@ func bounce(t *testing.T, clean bool) {
 	if rounds == 0 {
 		rounds = map[bool]int{true: 3, false: 1}[clean] // each session lost takes long to time out
 	}
+	ended := 0
 	for round := range rounds {
 		for _, n := range slices.Concat(f.Nodes[round%3:], f.Nodes[:round%3]) {
 			how := "kill -9"
@@ -46,12 +49,30 @@ func bounce(t *testing.T, clean bool) {
 				n.Launch(t)
 			})
 			f.flow()
+			ended++
+			f.reach(int64(1100 * ended / (rounds * len(f.Nodes)))) // as much work between all ends
 		}
 	}
 	f.drain()
 	f.check(!clean, 1000)
 	f.committed(!clean)
 	m.report(k)
+}
+
+// reach waits until each source task has sent up to a number.
+func (f *fleet) reach(seqno int64) {
+	f.t.Helper()
+	servicetest.Until(f.t, settleLimit(), fmt.Sprintf("all sources send up to %d", seqno), func() error {
+		for _, d := range f.feeds {
+			now := f.sent(d.topic)
+			for task := range d.tasks {
+				if last := lastOf(now[task]); last < seqno {
+					return fmt.Errorf("%s, task %d is at %d", d.source, task, last)
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // committed holds what the sources' tasks were told to be written against what the topics have: that is
