@@ -178,6 +178,12 @@ func (c *Client) PatchConfig(ctx context.Context, name string, patch map[string]
 	if !ok {
 		return state.ConnectorInfo{}, notFound(name)
 	}
+	info, _, err := c.PutConfig(ctx, name, merge(props, patch))
+	return info, err
+}
+
+// merge is props with a patch; a nil value removes a key.
+func merge(props map[string]string, patch map[string]*string) map[string]string {
 	merged := maps.Clone(props)
 	for k, v := range patch {
 		if v == nil {
@@ -186,8 +192,7 @@ func (c *Client) PatchConfig(ctx context.Context, name string, patch map[string]
 			merged[k] = *v
 		}
 	}
-	info, _, err := c.PutConfig(ctx, name, merged)
-	return info, err
+	return merged
 }
 
 // check refuses a configuration with errors, in the JVM's words.

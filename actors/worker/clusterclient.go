@@ -138,15 +138,7 @@ func (d *Distributed) PatchConfig(ctx context.Context, name string, patch map[st
 	if err := d.leads("set connector configs"); err != nil {
 		return state.ConnectorInfo{}, err // the leader merges: it has what was written last
 	}
-	merged := maps.Clone(props)
-	for k, v := range patch {
-		if v == nil {
-			delete(merged, k)
-		} else {
-			merged[k] = *v
-		}
-	}
-	info, _, err := d.PutConfig(ctx, name, merged)
+	info, _, err := d.PutConfig(ctx, name, merge(props, patch))
 	return info, err
 }
 
