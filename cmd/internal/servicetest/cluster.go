@@ -81,7 +81,7 @@ func (c *Cluster) Add(tb testing.TB, kind Kind) *Node {
 	if kind == JVMWorker {
 		w.args = []string{filepath.Join(Root(tb), "testdata", "services", "jvm-connect"), "run", w.properties()}
 		w.env = []string{"CONNECT_JAVA=" + c.Java}
-		w.ends = []int{143}
+		w.ends = []int{143, -1} // the signal by its own account, and killed
 	} else {
 		w.args = []string{c.Binary, "distributed", w.properties()}
 	}
