@@ -107,7 +107,9 @@ func (w *Worker) Launch(tb testing.TB) {
 	defer log.Close()
 	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), w.args[0], w.args[1:]...)
 	cmd.Dir = w.dir
-	cmd.Env = append(os.Environ(), w.env...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return len(w.ends) == 0 && strings.HasPrefix(v, "CONNECT_") // of the tests; a worker would take them for settings
+	}), w.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
