@@ -297,6 +297,22 @@ func TestHealth(t *testing.T) {
 	})
 }
 
+// startedHerder has been in order before.
+type startedHerder struct{ *fakeHerder }
+
+func (startedHerder) Started() bool { return true }
+
+// A worker that had started is not starting again, also for the first who asks.
+func TestHealthOfStartedWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		herder := startedHerder{newFakeHerder(false)}
+		herder.ready = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		if w := do(handler(t, DefaultConfig(), herder, quiet()), "GET", "/health", ""); w.Code != 500 || !strings.Contains(w.Body.String(), "unhealthy") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
 type startingError struct{}
 
 func (startingError) Error() string   { return "Worker is still starting up." }

@@ -70,6 +70,12 @@ type Internal interface {
 	FenceZombies(ctx context.Context, name string) error
 }
 
+// Starter is a herder that knows whether the worker has ever completed its start: what it can't do
+// afterwards is a fault (health: 500), not the start (503), also if nobody asked before.
+type Starter interface {
+	Started() bool
+}
+
 // ElsewhereError is an error by which a herder says that another worker has to do it. The
 // server forwards the request there, as far as its hops permit.
 type ElsewhereError interface {

@@ -19,6 +19,9 @@ func (s *Server) root(context.Context, *call) (answer, error) {
 type startedFlag struct{ atomic.Bool }
 
 func (s *Server) health(ctx context.Context, _ *call) (answer, error) {
+	if h, ok := s.herder.(Starter); ok && h.Started() {
+		s.started.Store(true)
+	}
 	err := s.herder.Ready(ctx)
 	if err == nil {
 		s.started.Store(true)

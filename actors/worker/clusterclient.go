@@ -95,6 +95,9 @@ func (d *Distributed) Ready(ctx context.Context) error {
 	return nil
 }
 
+// Started reports whether the worker has ever been in its group.
+func (d *Distributed) Started() bool { return d.group.everJoined.Load() }
+
 // Create validates and makes a connector.
 func (d *Distributed) Create(ctx context.Context, name string, props map[string]string, initial state.TargetState) (state.ConnectorInfo, error) {
 	if err := d.check(ctx, props); err != nil {

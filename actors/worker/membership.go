@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -30,7 +31,8 @@ type membership struct {
 	// comeback is of the goroutine of the member, like coop.
 	comeback comeback
 
-	wake chan struct{} // one token: the keeper is to look
+	wake       chan struct{} // one token: the keeper is to look
+	everJoined atomic.Bool
 
 	mu      sync.Mutex
 	work    workSet                 // what this worker is to run
@@ -386,6 +388,7 @@ func (m *membership) accept(e group.Event) bool {
 		return false
 	}
 	m.work, m.gen = setOf(e.Assignment.Assigned), e.Generation
+	m.everJoined.Store(true)
 	m.changed()
 	return true
 }

@@ -104,6 +104,16 @@ func (starting) Error() string { return "Worker is still starting up." }
 // StatusCode implements httpapi.StatusError.
 func (starting) StatusCode() int { return 503 }
 
+// Started implements httpapi.Starter.
+func (g *gate) Started() bool {
+	h := g.herder.Load()
+	if h == nil {
+		return false
+	}
+	s, ok := (*h).(httpapi.Starter)
+	return !ok || s.Started()
+}
+
 // The methods of httpapi.Herder, each handed on.
 
 // KafkaClusterID implements httpapi.Herder.
