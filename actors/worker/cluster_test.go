@@ -573,3 +573,32 @@ func TestEagerCluster(t *testing.T) {
 		g.wait(20*time.Second, "one has all", func() bool { return g.settled(3, 9) && g.shown("c2", 3) })
 	})
 }
+
+// A connector that is deleted as soon as any worker knows of its topics leaves none behind.
+func TestTopicsOfDeletedConnectors(t *testing.T) {
+	inGang(t, nil, func(t *testing.T, g *gang) {
+		a := g.start("a")
+		g.start("b")
+		g.start("c")
+		known := func(name string) int {
+			n := 0
+			for _, w := range g.nodes {
+				topics, err := w.w.ActiveTopics(t.Context(), name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n += len(topics)
+			}
+			return n
+		}
+		for i := range 5 {
+			name := fmt.Sprintf("brief%d", i)
+			a.create(conf(name, "tasks.max", "2", "topic", "t", "lines", "1000", "rate", "10ms"))
+			g.wait(20*time.Second, "topics", func() bool { return known(name) > 0 })
+			if err := a.ask(func(ctx context.Context, w *worker.Distributed) error { return w.Delete(ctx, name) }); err != nil {
+				t.Fatal(err)
+			}
+			g.wait(20*time.Second, "no topics", func() bool { return known(name) == 0 })
+		}
+	})
+}

@@ -404,6 +404,12 @@ func (d *Distributed) cleanStatuses() {
 	snapshot := d.store.Snapshot()
 	destroyed := state.Status{State: state.Destroyed, WorkerID: d.cfg.WorkerID}
 	_, destroyed.Generation = d.group.assignment()
+	// The worker that ran the connector has done so too, but of the topics that it had read of by then.
+	for _, name := range d.status.TopicConnectors() {
+		if !snapshot.Contains(name) {
+			d.status.ResetTopics(name)
+		}
+	}
 	for _, name := range d.status.Connectors() {
 		if !snapshot.Contains(name) {
 			d.status.PutConnector(name, destroyed)

@@ -204,6 +204,13 @@ func (s *TopicStatusStore) Connectors() []string {
 	return slices.Sorted(maps.Keys(s.connectors))
 }
 
+// TopicConnectors are the names of the connectors of which topics are known, ordered.
+func (s *TopicStatusStore) TopicConnectors() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.topics))
+}
+
 // Topic is what is known of a connector's use of a topic, and whether there is anything.
 func (s *TopicStatusStore) Topic(connector, topic string) (TopicStatus, bool) {
 	s.mu.Lock()

@@ -371,12 +371,15 @@ func TestActiveTopics(t *testing.T) {
 	if got := s.Topics("c"); !slices.Equal(got, []string{"t", "u"}) {
 		t.Errorf("%v", got)
 	}
+	if got := s.TopicConnectors(); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("%v", got)
+	}
 	if st, ok := s.Topic("c", "t"); !ok || st.Task != id || time.Since(st.Discovered) > time.Minute {
 		t.Errorf("%v %v", st, ok)
 	}
 	s.ResetTopics("c")
 	synced()
-	if got := s.Topics("c"); len(got) > 0 {
+	if got := append(s.Topics("c"), s.TopicConnectors()...); len(got) > 0 {
 		t.Errorf("%v", got)
 	}
 }
