@@ -187,7 +187,7 @@ func (n *node) running() []string {
 			runs[id]--
 		}
 	}
-	maps.DeleteFunc(runs, func(_ string, k int) bool { return k == 0 })
+	maps.DeleteFunc(runs, func(id string, k int) bool { return k == 0 || id == "" }) // "": stopped before it was started
 	return slices.Sorted(maps.Keys(runs))
 }
 
@@ -199,7 +199,7 @@ func (n *node) connectors() int {
 	for _, s := range n.trail {
 		if strings.HasPrefix(s, "start ") && !strings.HasPrefix(s, "start task ") {
 			k++
-		} else if strings.HasPrefix(s, "stop ") && !strings.HasPrefix(s, "stop task ") {
+		} else if strings.HasPrefix(s, "stop ") && !strings.HasPrefix(s, "stop task ") && s != "stop " {
 			k--
 		}
 	}
