@@ -140,6 +140,18 @@ func (t *Timer) Stop() {
 	}
 }
 
+// Sleep waits for d and reports false if ctx ended first. It is for goroutines, never for an actor.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // Reply is the answer that an asker outside the actors waits for. It travels in a message and may
 // be kept and answered later; only the first answer counts.
 type Reply[T any] struct{ ch chan result[T] }

@@ -92,7 +92,7 @@ func initTransactions(ctx context.Context, producer *kafka.Producer, log *slog.L
 			return err
 		}
 		log.Warn("transactions not begun, trying again", "err", err)
-		if !sleep(ctx, backoff(n, 10*time.Second)) {
+		if !act.Sleep(ctx, backoff(n, 10*time.Second)) {
 			return errs.Connect.Wrap(context.Cause(ctx), "%s", err.Error())
 		}
 	}
@@ -213,7 +213,7 @@ func (x *transactional) loop() error {
 		if err := x.batchEnd(); err != nil {
 			return err
 		}
-		if !sleep(x.soft, backoff(refusals, 10*time.Second)) {
+		if !act.Sleep(x.soft, backoff(refusals, 10*time.Second)) {
 			return nil
 		}
 		refusals++

@@ -231,15 +231,3 @@ func retriable(err error) bool {
 	}
 	return errors.Is(err, errs.Retriable)
 }
-
-// sleep waits d and reports false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -257,7 +257,7 @@ func (s *sink) poll(now time.Time) (kafka.Polled, error) {
 			return kafka.Polled{}, nil
 		case kafka.Classify(err) == kafka.Retriable:
 			s.log.Warn("poll failed, trying again", "err", err)
-			if !sleep(s.soft, time.Second) {
+			if !act.Sleep(s.soft, time.Second) {
 				return kafka.Polled{}, nil
 			}
 		default:

@@ -163,7 +163,7 @@ func (s *source) loop() error {
 			return nil
 		case retriable(err):
 			s.log.Warn("poll failed, trying again", "err", err)
-			if !sleep(s.soft, backoff(refusals, 10*time.Second)) {
+			if !act.Sleep(s.soft, backoff(refusals, 10*time.Second)) {
 				return nil
 			}
 			refusals++
@@ -267,7 +267,7 @@ func (s *source) produce(rec *kafka.Record, promise func(*kafka.Record, error)) 
 			return errs.Connect.Wrap(err, "Unrecoverable exception trying to send to topic %q", rec.Topic)
 		}
 		s.log.Warn("record not taken by the producer, trying again", "topic", rec.Topic, "err", err)
-		if !sleep(s.hard, backoff(n, 10*time.Second)) {
+		if !act.Sleep(s.hard, backoff(n, 10*time.Second)) {
 			return context.Cause(s.hard)
 		}
 	}

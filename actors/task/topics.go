@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
@@ -50,7 +51,7 @@ func (t *topicCreation) ensure(ctx context.Context, topic string) error {
 			return errs.Connect.Wrap(err, "Task failed to create new topic %q. Ensure that the task is authorized to create topics or that the topic exists and restart the task", topic)
 		}
 		t.log.Warn("topic not looked up or created, trying again", "topic", topic, "err", err)
-		if !sleep(ctx, backoff(n, 10*time.Second)) {
+		if !act.Sleep(ctx, backoff(n, 10*time.Second)) {
 			return context.Cause(ctx)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/connector"
 	"github.com/troupe-connect/troupe/cluster/group"
 	"github.com/troupe-connect/troupe/cluster/state"
@@ -366,7 +367,7 @@ func (d *Distributed) publish(ctx context.Context, name string, props map[string
 		default:
 			d.cfg.Log.Warn("task configurations not stored by the leader, trying again", "connector", name, "in", pause, "err", err)
 		}
-		if !pauseFor(ctx, pause) {
+		if !act.Sleep(ctx, pause) {
 			return
 		}
 	}

@@ -450,7 +450,7 @@ func (m *membership) catchUp(ctx context.Context) {
 		if _, _, protocol := m.place(); protocol != group.Eager {
 			pause = w.ScheduledRebalanceMaxDelay / 10 / time.Duration(left)
 		}
-		if !pauseFor(ctx, pause) {
+		if !act.Sleep(ctx, pause) {
 			return
 		}
 		err := m.refresh(ctx)
@@ -466,18 +466,6 @@ func (m *membership) catchUp(ctx context.Context) {
 			m.lost("the config topic can't be read")
 			left = unsyncTries + 1
 		}
-	}
-}
-
-// pauseFor waits; false if ctx ended first.
-func pauseFor(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
