@@ -51,7 +51,8 @@ var layoutRules = []struct {
 
 	{"cluster/state", []string{"connectors/plugin"}},
 	{"cluster/assign", []string{"cluster/state"}},
-	{"cluster/kafka/...", []string{"connectors/data", "connectors/config", "connectors/errs", "cluster/state"}},
+	{"cluster/security/...", []string{"connectors/errs"}},
+	{"cluster/kafka/...", []string{"connectors/data", "connectors/config", "connectors/errs", "cluster/state", "cluster/security"}},
 	{"cluster/kafkalog/...", []string{"connectors/data", "connectors/config", "connectors/errs", "cluster/state", "cluster/kafka"}},
 	{"cluster/storage/...", []string{
 		"connectors/data", "connectors/config", "connectors/errs",
@@ -219,6 +220,8 @@ func TestLayoutRules(t *testing.T) {
 		{"cluster/assign", "cluster/kafka", false, false},
 		{"cluster/storage", "codecs/json", false, true},
 		{"cluster/kafka", "actors", false, false},
+		{"cluster/kafka", "cluster/security", false, true},
+		{"cluster/security", "cluster/kafka", false, false},
 		{"cluster/kafka/kafkatest", "cluster/kafka", false, true},
 		{"actors/task", "actors/pipeline", false, true},
 		{"actors/pipeline", "actors/task", false, false},

@@ -112,19 +112,6 @@ func ParseListener(text string) (Listener, error) {
 	return Listener{Scheme: strings.ToLower(m[1]), Host: m[2], Port: port}, nil
 }
 
-// ClientAuth is what ssl.client.auth says: required, requested or none.
-func ClientAuth(text string) (tls.ClientAuthType, error) {
-	switch strings.ToLower(strings.TrimSpace(text)) {
-	case "", "none":
-		return tls.NoClientCert, nil
-	case "requested":
-		return tls.VerifyClientCertIfGiven, nil
-	case "required":
-		return tls.RequireAndVerifyClientCert, nil
-	}
-	return 0, errs.Config.New("Invalid value %s for configuration ssl.client.auth: use required, requested or none", text)
-}
-
 // check finds what can't be served, and fills in what may be left out.
 func (c *Config) check() error {
 	def := DefaultConfig()

@@ -11,6 +11,7 @@ import (
 	"github.com/IBM/sarama"
 	metrics "github.com/rcrowley/go-metrics"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -48,10 +49,10 @@ var nilMetrics = sync.OnceFunc(func() { metrics.UseNilMetrics = true })
 // errs.Config error.
 func NewAdmin(props Props, log *slog.Logger, opts ...Option) (*Admin, error) {
 	nilMetrics()
-	r := newReader(props)
+	r := security.NewReader(props)
 	s := readSettings(r, opts)
-	if r.err != nil {
-		return nil, r.err
+	if r.Err() != nil {
+		return nil, r.Err()
 	}
 	s.warnUnread(r, log)
 	a := &Admin{s: s, log: log, connecting: make(chan struct{}, 1)}
@@ -83,8 +84,8 @@ func (s *settings) saramaConfig(ctx context.Context) (*sarama.Config, error) {
 	c.Metadata.Timeout = timeout
 	c.Metadata.RefreshFrequency = 0 // asked for when needed
 	c.Metadata.AllowAutoTopicCreation = false
-	if s.sasl != nil {
-		if err := s.sasl.forSarama(ctx, c); err != nil {
+	if s.security.SASL != nil {
+		if err := saramaLogin(ctx, s.security.SASL, c); err != nil {
 			return nil, err
 		}
 	}

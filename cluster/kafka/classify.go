@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -77,15 +78,6 @@ func failed(err error, op string, args ...any) error {
 	return &Error{Op: fmt.Sprintf(op, args...), Class: Classify(err), Java: ClassName(err), Err: err}
 }
 
-// authError is a login or handshake that failed.
-type authError struct {
-	class string // Java's
-	err   error
-}
-
-func (e *authError) Error() string { return e.err.Error() }
-func (e *authError) Unwrap() error { return e.err }
-
 const javaPackage = "org.apache.kafka.common.errors."
 
 // Classify says what to do about an error of this package, also one that a promise got; 0 for nil.
@@ -105,12 +97,12 @@ func classify(err error) (Class, string) {
 		return 0, ""
 	}
 	var known *Error
-	var auth *authError
+	var auth *security.AuthError
 	switch {
 	case errors.As(err, &known):
 		return known.Class, known.Java
 	case errors.As(err, &auth):
-		return Authorization, auth.class
+		return Authorization, auth.Class
 	case errors.Is(err, ErrAborted), errors.Is(err, kgo.ErrClientClosed), errors.Is(err, kgo.ErrAborting),
 		errors.Is(err, sarama.ErrClosedClient), errors.Is(err, context.Canceled):
 		return Aborted, "org.apache.kafka.common.KafkaException"

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -51,16 +52,16 @@ type Consumer struct {
 // the background; a wrong setting or pattern is an errs.Config error. auto.offset.reset is earliest
 // by default, as Connect's is.
 func NewConsumer(props Props, group string, topics []string, topicsRegex string, log *slog.Logger, opts ...Option) (*Consumer, error) {
-	r := newReader(props)
+	r := security.NewReader(props)
 	s := readSettings(r, opts)
 	c := &Consumer{log: log, id: s.clientID, positions: Offsets{}, unset: Offsets{}}
 	c.cfg = readConsumer(r, group, topics, topicsRegex)
-	if r.err != nil {
-		return nil, r.err
+	if r.Err() != nil {
+		return nil, r.Err()
 	}
 	c.cfg.metadataAge = clip(s.metadataMaxAge, 10*time.Millisecond, time.Hour)
 	for _, key := range []string{"enable.auto.commit", "key.deserializer", "value.deserializer"} {
-		r.used[key] = true // Connect sets them itself: offsets are committed by the task, bytes are bytes
+		r.Use(key) // Connect sets them itself: offsets are committed by the task, bytes are bytes
 	}
 	s.warnUnread(r, log)
 	c.bare = append(s.franzOptions(log, c.loginFailed), s.outlast()...)

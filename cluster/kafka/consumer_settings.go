@@ -9,6 +9,7 @@ import (
 	"github.com/dlclark/regexp2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -31,19 +32,19 @@ type resetPolicy struct {
 	back time.Duration
 }
 
-func readConsumer(r *reader, group string, topics []string, topicsRegex string) consumerSettings {
-	fallback := r.str("group.id", "")
+func readConsumer(r *security.Reader, group string, topics []string, topicsRegex string) consumerSettings {
+	fallback := r.Str("group.id", "")
 	if group == "" {
 		group = fallback
 	}
 	c := consumerSettings{
 		group:           group,
 		reset:           readReset(r),
-		maxPollRecords:  int(r.int("max.poll.records", 500, 1)),
-		maxPollInterval: time.Duration(r.int("max.poll.interval.ms", 300000, 1)) * time.Millisecond,
+		maxPollRecords:  int(r.Int("max.poll.records", 500, 1)),
+		maxPollInterval: time.Duration(r.Int("max.poll.interval.ms", 300000, 1)) * time.Millisecond,
 	}
 	if group == "" {
-		r.failWhole(errs.Config.New("group.id must not be empty"))
+		r.FailWhole(errs.Config.New("group.id must not be empty"))
 	}
 	c.readFetch(r)
 	c.readGroup(r)
@@ -54,47 +55,47 @@ func readConsumer(r *reader, group string, topics []string, topicsRegex string) 
 	return c
 }
 
-func (c *consumerSettings) readFetch(r *reader) {
-	maxBytes := min(max(r.int("fetch.max.bytes", 50<<20, 0), 1), 1<<29)
+func (c *consumerSettings) readFetch(r *security.Reader) {
+	maxBytes := min(max(r.Int("fetch.max.bytes", 50<<20, 0), 1), 1<<29)
 	c.opts = append(c.opts,
-		kgo.FetchMinBytes(r.int("fetch.min.bytes", 1, 0)),
+		kgo.FetchMinBytes(r.Int("fetch.min.bytes", 1, 0)),
 		kgo.FetchMaxBytes(maxBytes),
-		kgo.FetchMaxPartitionBytes(max(r.int("max.partition.fetch.bytes", 1<<20, 0), 1)),
-		kgo.FetchMaxWait(max(time.Duration(r.int("fetch.max.wait.ms", 500, 0))*time.Millisecond, 10*time.Millisecond)),
+		kgo.FetchMaxPartitionBytes(max(r.Int("max.partition.fetch.bytes", 1<<20, 0), 1)),
+		kgo.FetchMaxWait(max(time.Duration(r.Int("fetch.max.wait.ms", 500, 0))*time.Millisecond, 10*time.Millisecond)),
 		// A first batch may be larger than what was asked for.
 		kgo.BrokerMaxReadBytes(min(max(100<<20, 2*maxBytes), 1<<30)),
 	)
-	if !r.boolean("check.crcs", true) {
+	if !r.Boolean("check.crcs", true) {
 		c.opts = append(c.opts, kgo.DisableFetchCRCValidation())
 	}
-	if r.choice("isolation.level", "read_uncommitted", true, "read_committed", "read_uncommitted") == "read_committed" {
+	if r.Choice("isolation.level", "read_uncommitted", true, "read_committed", "read_uncommitted") == "read_committed" {
 		c.readCommitted = true
 		c.opts = append(c.opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	}
-	if !r.boolean("exclude.internal.topics", true) {
-		r.fail("exclude.internal.topics", "false", "Internal topics are never found by a pattern; list them in topics")
+	if !r.Boolean("exclude.internal.topics", true) {
+		r.Fail("exclude.internal.topics", "false", "Internal topics are never found by a pattern; list them in topics")
 	}
 }
 
 const assignorPackage = "org.apache.kafka.clients.consumer."
 
-func (c *consumerSettings) readGroup(r *reader) {
-	session := time.Duration(r.int("session.timeout.ms", 45000, 1)) * time.Millisecond
-	beat := time.Duration(r.int("heartbeat.interval.ms", 3000, 1)) * time.Millisecond
-	strategies := r.list("partition.assignment.strategy", assignorPackage+"RangeAssignor", assignorPackage+"CooperativeStickyAssignor")
-	remote := r.str("group.remote.assignor", "")
-	if id := r.str("group.instance.id", ""); id != "" {
+func (c *consumerSettings) readGroup(r *security.Reader) {
+	session := time.Duration(r.Int("session.timeout.ms", 45000, 1)) * time.Millisecond
+	beat := time.Duration(r.Int("heartbeat.interval.ms", 3000, 1)) * time.Millisecond
+	strategies := r.List("partition.assignment.strategy", assignorPackage+"RangeAssignor", assignorPackage+"CooperativeStickyAssignor")
+	remote := r.Str("group.remote.assignor", "")
+	if id := r.Str("group.instance.id", ""); id != "" {
 		c.opts = append(c.opts, kgo.InstanceID(id))
-	} else if _, given := r.props["group.instance.id"]; given {
-		r.fail("group.instance.id", "", "String must be non-empty")
+	} else if given := r.Given("group.instance.id"); given {
+		r.Fail("group.instance.id", "", "String must be non-empty")
 	}
-	if r.choice("group.protocol", "classic", true, "classic", "consumer") == "consumer" {
+	if r.Choice("group.protocol", "classic", true, "classic", "consumer") == "consumer" {
 		c.readNextGroup(r, remote)
 		return
 	}
-	c.leaves = r.str("group.instance.id", "") == ""
+	c.leaves = r.Str("group.instance.id", "") == ""
 	if beat >= session {
-		r.failWhole(errs.Config.New("Invalid value %d for configuration heartbeat.interval.ms: must be lower than session.timeout.ms, %d",
+		r.FailWhole(errs.Config.New("Invalid value %d for configuration heartbeat.interval.ms: must be lower than session.timeout.ms, %d",
 			beat.Milliseconds(), session.Milliseconds()))
 	}
 	var balancers []kgo.GroupBalancer
@@ -109,12 +110,12 @@ func (c *consumerSettings) readGroup(r *reader) {
 		case "CooperativeStickyAssignor":
 			balancers = append(balancers, kgo.CooperativeStickyBalancer())
 		default:
-			r.fail("partition.assignment.strategy", class, "Must be some of "+assignorPackage+
+			r.Fail("partition.assignment.strategy", class, "Must be some of "+assignorPackage+
 				"{RangeAssignor, RoundRobinAssignor, StickyAssignor, CooperativeStickyAssignor}")
 		}
 	}
 	if len(balancers) == 0 {
-		r.fail("partition.assignment.strategy", strings.Join(strategies, ","), "Must name at least one assignor")
+		r.Fail("partition.assignment.strategy", strings.Join(strategies, ","), "Must name at least one assignor")
 	}
 	c.opts = append(c.opts, kgo.Balancers(balancers...),
 		kgo.SessionTimeout(max(session, 100*time.Millisecond)),
@@ -124,7 +125,7 @@ func (c *consumerSettings) readGroup(r *reader) {
 }
 
 // readNextGroup is group.protocol=consumer (KIP-848): the broker assigns.
-func (c *consumerSettings) readNextGroup(r *reader, remote string) {
+func (c *consumerSettings) readNextGroup(r *security.Reader, remote string) {
 	c.opts = append(c.opts, kgo.ServerSideBalancer(), kgo.RebalanceTimeout(max(c.maxPollInterval, 100*time.Millisecond)))
 	switch remote {
 	case "", "uniform":
@@ -132,19 +133,19 @@ func (c *consumerSettings) readNextGroup(r *reader, remote string) {
 	case "range":
 		c.opts = append(c.opts, kgo.Balancers(kgo.RangeBalancer()))
 	default:
-		r.fail("group.remote.assignor", remote, "Must be one of uniform, range")
+		r.Fail("group.remote.assignor", remote, "Must be one of uniform, range")
 	}
 }
 
 // readTopics takes the topics or the pattern. Java's patterns that Go's engine doesn't know
 // (look-around, possessive and the like) are matched by regexp2; the topics are then found by our own
 // look at the metadata.
-func (c *consumerSettings) readTopics(r *reader, topics []string, pattern string) {
+func (c *consumerSettings) readTopics(r *security.Reader, topics []string, pattern string) {
 	switch {
 	case len(topics) > 0:
 		c.opts = append(c.opts, kgo.ConsumeTopics(topics...))
 	case pattern == "":
-		r.failWhole(errs.Config.New("there are neither topics nor topics.regex to consume"))
+		r.FailWhole(errs.Config.New("there are neither topics nor topics.regex to consume"))
 	default:
 		whole := "^(?:" + pattern + ")$"
 		if _, err := regexp.Compile(whole); err == nil {
@@ -153,7 +154,7 @@ func (c *consumerSettings) readTopics(r *reader, topics []string, pattern string
 		}
 		re, err := regexp2.Compile(whole, regexp2.None)
 		if err != nil {
-			r.failWhole(errs.Config.Wrap(err, "Invalid value %s for configuration topics.regex", pattern))
+			r.FailWhole(errs.Config.Wrap(err, "Invalid value %s for configuration topics.regex", pattern))
 			return
 		}
 		re.MatchTimeout = time.Second // a pattern may need exponential time
@@ -164,9 +165,9 @@ func (c *consumerSettings) readTopics(r *reader, topics []string, pattern string
 	}
 }
 
-func readReset(r *reader) resetPolicy {
+func readReset(r *security.Reader) resetPolicy {
 	const key = "auto.offset.reset"
-	v := r.str(key, "earliest")
+	v := r.Str(key, "earliest")
 	switch low := strings.ToLower(v); {
 	case low == "earliest", low == "latest", low == "none":
 		return resetPolicy{kind: low}
@@ -175,7 +176,7 @@ func readReset(r *reader) resetPolicy {
 			return resetPolicy{kind: "by_duration", back: d}
 		}
 	}
-	r.fail(key, v, "Must be one of earliest, latest, none, by_duration:<ISO 8601 duration>")
+	r.Fail(key, v, "Must be one of earliest, latest, none, by_duration:<ISO 8601 duration>")
 	return resetPolicy{kind: "earliest"}
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/troupe-connect/troupe/cluster/security"
 )
 
 // The errors of a group's coordinator that a member decides on, for errors.Is.
@@ -98,17 +100,17 @@ type SyncRequest struct {
 // GroupTiming, whose defaults are those of Connect. It doesn't connect yet. A wrong setting is an
 // errs.Config error.
 func NewCoordinator(props Props, group string, log *slog.Logger, opts ...Option) (*Coordinator, error) {
-	r := newReader(props)
+	r := security.NewReader(props)
 	timing := GroupTiming{
-		HeartbeatInterval: r.millis("heartbeat.interval.ms", 3*time.Second),
-		SessionTimeout:    r.millis("session.timeout.ms", 10*time.Second),
-		RebalanceTimeout:  r.millis("rebalance.timeout.ms", time.Minute),
+		HeartbeatInterval: r.Millis("heartbeat.interval.ms", 3*time.Second),
+		SessionTimeout:    r.Millis("session.timeout.ms", 10*time.Second),
+		RebalanceTimeout:  r.Millis("rebalance.timeout.ms", time.Minute),
 	}
-	if r.err != nil {
-		return nil, r.err
+	if r.Err() != nil {
+		return nil, r.Err()
 	}
 	props = maps.Clone(props)
-	maps.DeleteFunc(props, func(key, _ string) bool { return r.used[key] }) // nothing for the admin client to warn of
+	maps.DeleteFunc(props, func(key, _ string) bool { return r.Used(key) }) // nothing for the admin client to warn of
 	admin, err := NewAdmin(props, log, opts...)
 	if err != nil {
 		return nil, err

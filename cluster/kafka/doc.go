@@ -2,8 +2,8 @@
 // a Kafka client.
 //
 // Records go through franz-go: Producer and Consumer. Control goes through sarama: Admin. Both
-// read the same Java client properties (Props), once: security, time-outs and limits under
-// their Java names mean the same to both.
+// read the same Java client properties (Props), once: time-outs and limits under their Java names
+// mean the same to both; security (ssl.*, sasl.*) is read by package security, as for REST.
 //
 // What belongs to a connector's clients and what a connector may override is decided by the
 // pure functions ConnectorProducerProps and the like, and OverridePolicy.Check.

@@ -40,8 +40,8 @@ func (s *settings) franzOptions(log *slog.Logger, authFailed func(error)) []kgo.
 		// client to the broker.
 		opts = append(opts, kgo.ClientID(s.clientID[:min(len(s.clientID), maxClientID)]))
 	}
-	if s.sasl != nil {
-		opts = append(opts, kgo.SASL(s.sasl.mechanismForFranz()))
+	if s.security.SASL != nil {
+		opts = append(opts, kgo.SASL(franzMechanism(s.security.SASL)))
 	}
 	if s.autoCreate {
 		opts = append(opts, kgo.AllowAutoTopicCreation())

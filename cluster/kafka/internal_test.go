@@ -2,15 +2,9 @@ package kafka
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,123 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
-
-func TestJAAS(t *testing.T) {
-	const plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
-	for _, tt := range []struct {
-		in   string
-		want map[string]string
-		err  string
-	}{
-		{plain + ` required username="u" password="p";`, map[string]string{"username": "u", "password": "p"}, ""},
-		{plain + ` REQUIRED username=u password='p"q';`, map[string]string{"username": "u", "password": `p"q`}, ""},
-		{plain + ` required password="a\"b\\c\n\101\'";`, map[string]string{"password": "a\"b\\c\nA'"}, ""},
-		{plain + " required\n\tusername=\"ü—x\" // comment\n /* more; */ password=\"; // not a comment\" ;", map[string]string{"username": "ü—x", "password": "; // not a comment"}, ""},
-		{plain + ` required;`, map[string]string{}, ""},
-		{plain + ` required a.b-c_d$="1";`, map[string]string{"a.b-c_d$": "1"}, ""},
-		{``, nil, "Login module not specified in JAAS config"},
-		{plain, nil, "Login module control flag not specified in JAAS config"},
-		{plain + ` needed username="u";`, nil, "Invalid login module control flag 'needed' in JAAS config"},
-		{plain + ` required username="u"`, nil, "JAAS config entry not terminated by semi-colon"},
-		{plain + ` required username;`, nil, "Value not specified for key 'username' in JAAS config"},
-		{plain + ` required username=;`, nil, "Value not specified for key 'username' in JAAS config"},
-	} {
-		entries, err := parseJAAS(tt.in)
-		if tt.err != "" {
-			if err == nil || err.Error() != tt.err {
-				t.Errorf("%s: error %v, want %s", tt.in, err, tt.err)
-			}
-			continue
-		}
-		if err != nil || len(entries) != 1 || entries[0].module != plain || !maps.Equal(entries[0].options, tt.want) {
-			t.Errorf("%s: %+v, %v", tt.in, entries, err)
-		}
-	}
-}
-
-func FuzzJAAS(f *testing.F) {
-	f.Add(`a.B required c="d\"" e='f' /* g */ ; // h`)
-	f.Add(`"\777\`)
-	f.Fuzz(func(t *testing.T, s string) { parseJAAS(s) }) //nolint:errcheck // it must end and not panic
-}
-
-func TestOAuthClientCredentials(t *testing.T) {
-	calls := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		calls++
-		user, pass, _ := r.BasicAuth()
-		body, _ := io.ReadAll(r.Body)
-		switch {
-		case calls == 1:
-			w.WriteHeader(http.StatusServiceUnavailable)
-		case user != "id" || pass != "s" || string(body) != "grant_type=client_credentials&scope=sc":
-			w.WriteHeader(http.StatusUnauthorized)
-		default:
-			fmt.Fprintf(w, `{"access_token":"token-%d","expires_in":3600}`, calls)
-		}
-	}))
-	defer server.Close()
-	source := func(options map[string]string) tokenSource {
-		t.Helper()
-		r := newReader(Props{"sasl.oauthbearer.token.endpoint.url": server.URL, "sasl.login.retry.backoff.ms": "1"})
-		s, err := readOAuth(r).source(options)
-		if err != nil || r.err != nil {
-			t.Fatal(err, r.err)
-		}
-		return s
-	}
-	good := source(map[string]string{"clientId": "id", "clientSecret": "s", "scope": "sc", "extension_a": "b"})
-	for range 3 { // the second try gives a token, which is kept
-		got, err := good.token(t.Context())
-		if err != nil || got.value != "token-2" || got.extensions["a"] != "b" {
-			t.Errorf("%+v, %v", got, err)
-		}
-	}
-	bad := source(map[string]string{"clientId": "id", "clientSecret": "wrong-1"})
-	if _, err := bad.token(t.Context()); Classify(err) != Authorization || strings.Contains(err.Error(), "wrong-1") {
-		t.Errorf("wrong secret: %v (%s)", err, Classify(err))
-	}
-	if _, err := readOAuth(newReader(Props{"sasl.oauthbearer.token.endpoint.url": server.URL})).source(nil); !errors.Is(err, errs.Config) {
-		t.Errorf("no credentials: %v", err)
-	}
-}
-
-func TestOAuthUnsecured(t *testing.T) {
-	s, err := readOAuth(newReader(nil)).source(map[string]string{
-		"unsecuredLoginStringClaim_sub": "alice", "unsecuredLoginNumberClaim_n": "3",
-		"unsecuredLoginListClaim_scope": "|a|b", "unsecuredLoginLifetimeSeconds": "60", "unsecuredLoginExtension_x": "y",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.token(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts := strings.Split(got.value, ".")
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || len(parts) != 3 || parts[2] != "" {
-		t.Fatalf("token %s: %v", got.value, err)
-	}
-	var claims map[string]any
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		t.Fatal(err)
-	}
-	if claims["sub"] != "alice" || claims["n"] != 3.0 || fmt.Sprint(claims["scope"]) != "[a b]" || got.extensions["x"] != "y" {
-		t.Errorf("claims %v, extensions %v", claims, got.extensions)
-	}
-	if life := claims["exp"].(float64) - claims["iat"].(float64); life < 59 || life > 61 {
-		t.Errorf("life of %v s", life)
-	}
-	if left := time.Until(got.refresh); left < 40*time.Second || left > 50*time.Second {
-		t.Errorf("refreshed after %v, want 0.8 of a minute", left)
-	}
-	if _, err := readOAuth(newReader(nil)).source(map[string]string{}); !errors.Is(err, errs.Config) {
-		t.Errorf("without claims: %v", err)
-	}
-}
 
 func TestClassify(t *testing.T) {
 	for _, tt := range []struct {
@@ -224,14 +104,14 @@ func TestISODuration(t *testing.T) {
 }
 
 func TestUnreadKeys(t *testing.T) {
-	r := newReader(Props{
+	r := security.NewReader(Props{
 		"bootstrap.servers": "b:1", "interceptor.classes": "x.Y", "metric.reporters": "z", "linger.ms": "1",
 		"my.own.key": "1", "metrics.context.connect.group.id": "g", "acks": "all", "ssl.provider": "p",
 	})
 	s := readSettings(r, nil)
 	readProducer(r, s)
-	known, unknown := r.unread()
-	if r.err != nil || fmt.Sprint(known) != "[interceptor.classes metric.reporters ssl.provider]" || fmt.Sprint(unknown) != "[my.own.key]" {
-		t.Errorf("known %v, unknown %v, %v", known, unknown, r.err)
+	known, unknown := unread(r)
+	if r.Err() != nil || fmt.Sprint(known) != "[interceptor.classes metric.reporters ssl.provider]" || fmt.Sprint(unknown) != "[my.own.key]" {
+		t.Errorf("known %v, unknown %v, %v", known, unknown, r.Err())
 	}
 }

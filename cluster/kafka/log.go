@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-connect/troupe/cluster/security"
 )
 
 // franzLog passes franz-go's log on. What franz-go calls information is debugging to an operator of
@@ -99,7 +101,7 @@ func (l *franzLog) watch(keyvals []any) {
 			continue
 		}
 		var code *kerr.Error
-		var auth *authError
+		var auth *security.AuthError
 		if errors.As(err, &code) || errors.As(err, &auth) || !kgo.IsRetryableBrokerErr(err) {
 			l.authFailed(err)
 		}

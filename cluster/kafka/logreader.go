@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -27,12 +28,12 @@ type LogReader struct {
 // connects in the background. Of props, those of Java's consumer count, isolation.level among them;
 // group.id and auto.offset.reset don't. A wrong setting is an errs.Config error.
 func NewLogReader(props Props, topic string, partitions int, log *slog.Logger, opts ...Option) (*LogReader, error) {
-	r := newReader(props)
+	r := security.NewReader(props)
 	s := readSettings(r, opts)
 	var c consumerSettings
 	c.readFetch(r)
-	if r.err != nil {
-		return nil, r.err
+	if r.Err() != nil {
+		return nil, r.Err()
 	}
 	l := &LogReader{topic: topic, log: log, positions: make([]int64, partitions), fatal: make(chan error, 1)}
 	starts := make(map[int32]kgo.Offset, partitions)

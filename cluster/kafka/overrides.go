@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -168,7 +169,7 @@ func ReadOverridePolicy(worker map[string]string) (OverridePolicy, error) {
 		principal := set("security.protocol", "sasl.jaas.config", "sasl.mechanism")
 		return OverridePolicy{name, func(k string) bool { return principal[k] }}, nil
 	case "Allowlist":
-		allowed := set(newReader(worker).list("connector.client.config.override.allowlist")...)
+		allowed := set(security.NewReader(worker).List("connector.client.config.override.allowlist")...)
 		return OverridePolicy{name, func(k string) bool { return allowed[k] }}, nil
 	}
 	return OverridePolicy{}, errs.Config.New("Invalid value %s for configuration %s: must be one of All, None, Principal, Allowlist", value, key)

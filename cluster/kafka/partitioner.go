@@ -1,6 +1,10 @@
 package kafka
 
-import "github.com/twmb/franz-go/pkg/kgo"
+import (
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/troupe-connect/troupe/cluster/security"
+)
 
 // partitioner honours a record's Partition and leaves the others to Java's way: murmur2 of the key,
 // or for records without key one partition for some KiB and then another.
@@ -41,18 +45,18 @@ func (p backupPartitioner) PartitionByBackup(r *Record, n int, backup kgo.TopicB
 }
 
 // readPartitioner takes Java's partitioner.* settings.
-func readPartitioner(r *reader) kgo.Partitioner {
+func readPartitioner(r *security.Reader) kgo.Partitioner {
 	const roundRobin = "org.apache.kafka.clients.producer.RoundRobinPartitioner"
-	adaptive := r.boolean("partitioner.adaptive.partitioning.enable", true)
-	ignoreKeys := r.boolean("partitioner.ignore.keys", false)
-	stick := int(r.int("batch.size", 64<<10, 0))
-	switch class := r.str("partitioner.class", ""); class {
+	adaptive := r.Boolean("partitioner.adaptive.partitioning.enable", true)
+	ignoreKeys := r.Boolean("partitioner.ignore.keys", false)
+	stick := int(r.Int("batch.size", 64<<10, 0))
+	switch class := r.Str("partitioner.class", ""); class {
 	case "":
 		return partitioner{kgo.UniformBytesPartitioner(max(stick, 1), adaptive, !ignoreKeys, nil)}
 	case roundRobin:
 		return partitioner{kgo.RoundRobinPartitioner()}
 	default:
-		r.fail("partitioner.class", class, "Java classes can't be loaded; leave it unset or use "+roundRobin)
+		r.Fail("partitioner.class", class, "Java classes can't be loaded; leave it unset or use "+roundRobin)
 		return nil
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -86,12 +87,12 @@ func (p *peeking) client(ctx context.Context, props Props, log *slog.Logger, opt
 		props = Props{}
 	}
 	props["allow.auto.create.topics"] = "false"
-	r := newReader(props)
+	r := security.NewReader(props)
 	s := readSettings(r, opts)
 	c := consumerSettings{}
 	c.readFetch(r)
-	if r.err != nil {
-		return nil, r.err
+	if r.Err() != nil {
+		return nil, r.Err()
 	}
 	p.committed = c.readCommitted
 	dial := s.dialer

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -50,11 +51,11 @@ type Producer struct {
 // missing is waited for; and order is kept per partition whatever is set. Idempotence is on unless
 // it's turned off: it keeps order with several requests under way.
 func NewProducer(props Props, log *slog.Logger, opts ...Option) (*Producer, error) {
-	r := newReader(props)
+	r := security.NewReader(props)
 	s := readSettings(r, opts)
 	p := &Producer{cfg: readProducer(r, s), done: make(chan struct{}), space: make(chan struct{}, 1)}
-	if r.err != nil {
-		return nil, r.err
+	if r.Err() != nil {
+		return nil, r.Err()
 	}
 	s.warnUnread(r, log)
 	options := append(s.franzOptions(log, p.loginFailed), p.cfg.opts...)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -27,14 +28,14 @@ type producerSettings struct {
 	opts            []kgo.Opt
 }
 
-func readProducer(r *reader, s *settings) producerSettings {
+func readProducer(r *security.Reader, s *settings) producerSettings {
 	p := producerSettings{
-		bufferMemory: r.long("buffer.memory", defaultBufferMemory, 0),
-		maxRequest:   r.int("max.request.size", defaultMaxRequest, 0),
-		linger:       clip(r.millis("linger.ms", 5*time.Millisecond), 0, time.Minute),
+		bufferMemory: r.Long("buffer.memory", defaultBufferMemory, 0),
+		maxRequest:   r.Int("max.request.size", defaultMaxRequest, 0),
+		linger:       clip(r.Millis("linger.ms", 5*time.Millisecond), 0, time.Minute),
 	}
 	// Java's default is a minute, Connect's is for ever, which is ours.
-	if block := r.millis("max.block.ms", math.MaxInt64); block < forever {
+	if block := r.Millis("max.block.ms", math.MaxInt64); block < forever {
 		p.maxBlock = max(block, time.Millisecond)
 	}
 	maxRequest := min(max(p.maxRequest, 512), 1<<30)
@@ -55,14 +56,14 @@ func readProducer(r *reader, s *settings) producerSettings {
 	return p
 }
 
-func (p *producerSettings) readDelivery(r *reader) {
-	if retries := r.int("retries", math.MaxInt32, 0); retries < math.MaxInt32 {
+func (p *producerSettings) readDelivery(r *security.Reader) {
+	if retries := r.Int("retries", math.MaxInt32, 0); retries < math.MaxInt32 {
 		p.opts = append(p.opts, kgo.RecordRetries(int(retries)))
 	}
-	if limit := r.millis("delivery.timeout.ms", forever); limit < forever {
+	if limit := r.Millis("delivery.timeout.ms", forever); limit < forever {
 		p.delivery = &deliveryLimit{limit: max(limit, time.Millisecond)}
 		// As in Java, the limit holds for records too that a request is under way with.
-		if r.str("transactional.id", "") == "" {
+		if r.Str("transactional.id", "") == "" {
 			p.opts = append(p.opts, kgo.AllowIdempotentProduceCancellation())
 		}
 	}
@@ -70,13 +71,13 @@ func (p *producerSettings) readDelivery(r *reader) {
 
 // readIdempotence follows Java: what contradicts idempotence turns it off, unless it was asked for,
 // then it's an error. Without it one request is under way at a time, so that order holds.
-func (p *producerSettings) readIdempotence(r *reader) {
-	_, asked := r.lookup("enable.idempotence")
-	wanted := r.boolean("enable.idempotence", true)
-	acks := r.choice("acks", "all", false, "all", "-1", "0", "1")
-	inFlight := r.int("max.in.flight.requests.per.connection", 5, 1)
-	retries := r.int("retries", math.MaxInt32, 0)
-	transactional := r.str("transactional.id", "") != ""
+func (p *producerSettings) readIdempotence(r *security.Reader) {
+	_, asked := r.Lookup("enable.idempotence")
+	wanted := r.Boolean("enable.idempotence", true)
+	acks := r.Choice("acks", "all", false, "all", "-1", "0", "1")
+	inFlight := r.Int("max.in.flight.requests.per.connection", 5, 1)
+	retries := r.Int("retries", math.MaxInt32, 0)
+	transactional := r.Str("transactional.id", "") != ""
 	why := ""
 	switch {
 	case retries == 0:
@@ -88,9 +89,9 @@ func (p *producerSettings) readIdempotence(r *reader) {
 	}
 	switch {
 	case wanted && why != "" && (asked || transactional):
-		r.failWhole(errs.Config.New("%s", why))
+		r.FailWhole(errs.Config.New("%s", why))
 	case transactional && !wanted:
-		r.failWhole(errs.Config.New("Cannot set a transactional.id without also enabling idempotence."))
+		r.FailWhole(errs.Config.New("Cannot set a transactional.id without also enabling idempotence."))
 	case !wanted || why != "":
 		p.opts = append(p.opts, kgo.DisableIdempotentWrite())
 	}
@@ -104,9 +105,9 @@ func (p *producerSettings) readIdempotence(r *reader) {
 	}
 }
 
-func (p *producerSettings) readTransactions(r *reader) {
-	timeout := r.int("transaction.timeout.ms", 60000, 0)
-	if id := r.str("transactional.id", ""); id != "" {
+func (p *producerSettings) readTransactions(r *security.Reader) {
+	timeout := r.Int("transaction.timeout.ms", 60000, 0)
+	if id := r.Str("transactional.id", ""); id != "" {
 		p.transactionalID = id
 		p.opts = append(p.opts, kgo.TransactionalID(id),
 			kgo.TransactionTimeout(time.Duration(timeout)*time.Millisecond),
@@ -115,15 +116,15 @@ func (p *producerSettings) readTransactions(r *reader) {
 	}
 }
 
-func readCompression(r *reader) kgo.Opt {
-	gzip := kgo.GzipCompression().WithLevel(int(r.number("compression.gzip.level", -1, -1, 9, "INT")))
-	lz4 := kgo.Lz4Compression().WithLevel(int(r.number("compression.lz4.level", 9, 1, 17, "INT")))
-	zstd := kgo.ZstdCompression().WithLevel(int(r.number("compression.zstd.level", 3, -131072, 22, "INT")))
-	if _, set := r.props["compression.lz4.level"]; !set {
+func readCompression(r *security.Reader) kgo.Opt {
+	gzip := kgo.GzipCompression().WithLevel(int(r.Within("compression.gzip.level", -1, -1, 9)))
+	lz4 := kgo.Lz4Compression().WithLevel(int(r.Within("compression.lz4.level", 9, 1, 17)))
+	zstd := kgo.ZstdCompression().WithLevel(int(r.Within("compression.zstd.level", 3, -131072, 22)))
+	if !r.Given("compression.lz4.level") {
 		lz4 = kgo.Lz4Compression() // the fast level, as that of Java's default
 	}
 	codec := kgo.NoCompression()
-	switch r.choice("compression.type", "none", false, "none", "gzip", "snappy", "lz4", "zstd") {
+	switch r.Choice("compression.type", "none", false, "none", "gzip", "snappy", "lz4", "zstd") {
 	case "gzip":
 		codec = gzip
 	case "snappy":

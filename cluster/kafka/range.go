@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -66,12 +67,12 @@ func OpenRange(ctx context.Context, props Props, from Range, log *slog.Logger, o
 func (r *RangeReader) client(ctx context.Context, props Props, log *slog.Logger, opts []Option) (*kgo.Client, error) {
 	props = maps.Clone(props)
 	props["allow.auto.create.topics"] = "false"
-	reading := newReader(props)
+	reading := security.NewReader(props)
 	s := readSettings(reading, opts)
 	var c consumerSettings
 	c.readFetch(reading)
-	if reading.err != nil {
-		return nil, reading.err
+	if reading.Err() != nil {
+		return nil, reading.Err()
 	}
 	r.limit, r.peek.committed = s.apiTimeout, c.readCommitted
 	dial := s.dialer

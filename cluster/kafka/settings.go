@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -32,8 +33,7 @@ type settings struct {
 	servers     []string
 	clientID    string
 	rack        string
-	tls         *tlsSettings // nil: none
-	sasl        *saslSettings
+	security    security.Client
 	autoCreate  bool
 	dialer      DialFunc
 	dialTimeout time.Duration
@@ -51,28 +51,28 @@ type settings struct {
 }
 
 // readSettings reads the settings that all clients share.
-func readSettings(r *reader, opts []Option) *settings {
+func readSettings(r *security.Reader, opts []Option) *settings {
 	var o options
 	for _, opt := range opts {
 		opt(&o)
 	}
 	s := &settings{
-		clientID:        r.str("client.id", ""),
-		rack:            r.str("client.rack", ""),
-		autoCreate:      r.boolean("allow.auto.create.topics", true),
-		dialTimeout:     r.millis("socket.connection.setup.timeout.ms", 10*time.Second),
-		requestTimeout:  max(r.millis("request.timeout.ms", 30*time.Second), 200*time.Millisecond),
-		retryBackoff:    r.millis("retry.backoff.ms", 100*time.Millisecond),
-		retryBackoffMax: r.millis("retry.backoff.max.ms", time.Second),
-		metadataMaxAge:  r.millis("metadata.max.age.ms", 5*time.Minute),
-		idle:            r.millis("connections.max.idle.ms", 9*time.Minute),
-		apiTimeout:      r.millis("default.api.timeout.ms", time.Minute),
-		sendBuffer:      r.int("send.buffer.bytes", -1, -1),
-		receiveBuffer:   r.int("receive.buffer.bytes", -1, -1),
-		pushMetrics:     r.boolean("enable.metrics.push", false),
+		clientID:        r.Str("client.id", ""),
+		rack:            r.Str("client.rack", ""),
+		autoCreate:      r.Boolean("allow.auto.create.topics", true),
+		dialTimeout:     r.Millis("socket.connection.setup.timeout.ms", 10*time.Second),
+		requestTimeout:  max(r.Millis("request.timeout.ms", 30*time.Second), 200*time.Millisecond),
+		retryBackoff:    r.Millis("retry.backoff.ms", 100*time.Millisecond),
+		retryBackoffMax: r.Millis("retry.backoff.max.ms", time.Second),
+		metadataMaxAge:  r.Millis("metadata.max.age.ms", 5*time.Minute),
+		idle:            r.Millis("connections.max.idle.ms", 9*time.Minute),
+		apiTimeout:      r.Millis("default.api.timeout.ms", time.Minute),
+		sendBuffer:      r.Int("send.buffer.bytes", -1, -1),
+		receiveBuffer:   r.Int("receive.buffer.bytes", -1, -1),
+		pushMetrics:     r.Boolean("enable.metrics.push", false),
 		authFailed:      func(error) {},
 	}
-	if top := r.millis("socket.connection.setup.timeout.max.ms", 30*time.Second); s.dialTimeout > top {
+	if top := r.Millis("socket.connection.setup.timeout.max.ms", 30*time.Second); s.dialTimeout > top {
 		s.dialTimeout = top
 	}
 	s.servers = readServers(r)
@@ -80,18 +80,14 @@ func readSettings(r *reader, opts []Option) *settings {
 	if s.dialer == nil {
 		s.dialer = s.dialNetwork
 	}
-	protocol := r.choice("security.protocol", "PLAINTEXT", true, "PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL", "SSL")
-	// ssl.* and sasl.* are read whatever the protocol, as in Java: a wrong one must not wait for the
-	// day the protocol changes; but files are opened only if they are needed.
-	s.tls = readTLS(r, strings.HasSuffix(protocol, "SSL"))
-	s.sasl = readSASL(r, strings.HasPrefix(protocol, "SASL"))
+	s.security = security.ReadClient(r)
 	return s
 }
 
-func readServers(r *reader) []string {
-	servers := r.list("bootstrap.servers")
+func readServers(r *security.Reader) []string {
+	servers := r.List("bootstrap.servers")
 	if len(servers) == 0 {
-		r.failWhole(errs.Config.New("No bootstrap urls given in bootstrap.servers"))
+		r.FailWhole(errs.Config.New("No bootstrap urls given in bootstrap.servers"))
 	}
 	for i, server := range servers {
 		// Java accepts a listener's protocol in front.
@@ -99,16 +95,30 @@ func readServers(r *reader) []string {
 			server = after
 		}
 		if _, port, err := net.SplitHostPort(server); err != nil || port == "" {
-			r.failWhole(errs.Config.New("Invalid url in bootstrap.servers: %s", server))
+			r.FailWhole(errs.Config.New("Invalid url in bootstrap.servers: %s", server))
 		}
 		servers[i] = server
 	}
 	return servers
 }
 
+// unread are the keys that nobody asked for, those that Kafka knows apart from others, each in order.
+func unread(r *security.Reader) (known, unknown []string) {
+	for _, key := range r.Unread() {
+		switch {
+		case strings.HasPrefix(key, "metrics.context."):
+		case withoutEquivalent[key]:
+			known = append(known, key)
+		default:
+			unknown = append(unknown, key)
+		}
+	}
+	return known, unknown
+}
+
 // warnUnread names once what has no effect.
-func (s *settings) warnUnread(r *reader, log *slog.Logger) {
-	known, unknown := r.unread()
+func (s *settings) warnUnread(r *security.Reader, log *slog.Logger) {
+	known, unknown := unread(r)
 	if len(known)+len(unknown) == 0 {
 		return
 	}
@@ -140,20 +150,20 @@ func (s *settings) dial(ctx context.Context, network, address string) (net.Conn,
 	ctx, cancel := context.WithTimeout(ctx, s.dialTimeout)
 	defer cancel()
 	conn, err := s.dialer(ctx, network, address)
-	if err != nil || s.tls == nil {
+	if err != nil || s.security.TLS == nil {
 		return conn, err
 	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		host = address
 	}
-	secure := tls.Client(conn, s.tls.forHost(host))
+	secure := tls.Client(conn, s.security.TLS.ForHost(host))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close() //nolint:errcheck // the handshake's error is the one that counts
 		if !isNetwork(err) {
-			err = &authError{
-				class: "org.apache.kafka.common.errors.SslAuthenticationException",
-				err:   fmt.Errorf("TLS handshake with %s: %w", address, err),
+			err = &security.AuthError{
+				Class: "org.apache.kafka.common.errors.SslAuthenticationException",
+				Err:   fmt.Errorf("TLS handshake with %s: %w", address, err),
 			}
 			s.authFailed(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/httpapi/leader"
 )
 
@@ -42,7 +42,7 @@ func peerTransport(props map[string]string) *http.Transport {
 		if err != nil {
 			return nil, err
 		}
-		conf, err := kafka.WorkerTLS(props, host)
+		conf, err := security.Peer(props, host)
 		if err != nil {
 			return nil, fmt.Errorf("https to other workers (listeners.https.ssl.*, else ssl.*): %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/httpapi/leader"
 )
 
@@ -77,7 +78,7 @@ func peerServer(t *testing.T, settings map[string]string, host string) string {
 		s.Start()
 	} else {
 		scheme = "https"
-		if s.TLS, err = serverTLS("listeners", settings); err != nil {
+		if s.TLS, err = security.Server("listeners", settings); err != nil {
 			t.Fatal(err)
 		}
 		s.StartTLS()

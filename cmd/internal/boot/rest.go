@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/troupe-connect/troupe/actors/settings"
+	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cmd/internal/builtin"
 	"github.com/troupe-connect/troupe/connectors/config"
@@ -79,7 +80,7 @@ func listenersOf(in []settings.Listener, key string, tls map[string]string) ([]h
 		if !strings.EqualFold(l.Scheme, "https") {
 			continue
 		}
-		conf, err := serverTLS(key, tls)
+		conf, err := security.Server(key, tls)
 		if err != nil {
 			return nil, err
 		}

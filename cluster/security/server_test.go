@@ -1,4 +1,4 @@
-package boot
+package security
 
 import (
 	"crypto/tls"
@@ -12,7 +12,7 @@ import (
 )
 
 func secret(name string) string {
-	return filepath.Join("..", "..", "..", "testdata", "security", name)
+	return filepath.Join("..", "..", "testdata", "security", name)
 }
 
 // TestServerTLS shakes hands with what the settings make.
@@ -63,7 +63,7 @@ func TestServerTLS(t *testing.T) {
 		{"certificate requested and not shown", asked, nil, tls.VersionTLS13, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			conf, err := serverTLS("listeners", tt.props)
+			conf, err := Server("listeners", tt.props)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,8 +122,8 @@ func TestServerTLSErrors(t *testing.T) {
 		{"cipher", with(pem, "ssl.cipher.suites", "TLS_NONE"), "Invalid value TLS_NONE for configuration ssl.cipher.suites"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := serverTLS("listeners", tt.props)
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "listeners: ") && tt.name != "client auth" {
+			_, err := Server("listeners", tt.props)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "listeners: ") {
 				t.Fatalf("%v, want %q", err, tt.want)
 			}
 			if strings.Contains(err.Error(), "-secret") {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/troupe-connect/troupe/cluster/kafka/keystore"
+	"github.com/troupe-connect/troupe/cluster/security/keystore"
 )
 
 // The stores were made by Java 17's keytool and by openssl: testdata/security/make.sh.

@@ -1,4 +1,4 @@
-package kafka
+package security
 
 import (
 	"crypto/tls"
@@ -9,48 +9,47 @@ import (
 	"strings"
 	"time"
 
-	"github.com/troupe-connect/troupe/cluster/kafka/keystore"
+	"github.com/troupe-connect/troupe/cluster/security/keystore"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
-// tlsSettings are Java's ssl.* settings in Go's terms.
-type tlsSettings struct {
+// TLS are Java's ssl.* settings of who opens connections, in Go's terms.
+type TLS struct {
 	base     *tls.Config
 	identify bool   // ssl.endpoint.identification.algorithm is not empty
 	peer     string // the other side, for errors
 }
 
 // readTLS reads ssl.*; nil if it isn't wanted. Stores are opened only if it is.
-func readTLS(r *reader, wanted bool) *tlsSettings {
-	t := &tlsSettings{base: &tls.Config{}, peer: "broker"}
+func readTLS(r *Reader, wanted bool) *TLS {
+	t := &TLS{base: &tls.Config{}, peer: "broker"}
 	t.base.MinVersion, t.base.MaxVersion = readVersions(r)
 	t.base.CipherSuites = readCiphers(r)
-	switch algorithm := r.str("ssl.endpoint.identification.algorithm", "https"); strings.ToLower(algorithm) {
+	switch algorithm := r.Str("ssl.endpoint.identification.algorithm", "https"); strings.ToLower(algorithm) {
 	case "https", "ldaps":
 		t.identify = true
 	case "":
 	default:
-		r.fail("ssl.endpoint.identification.algorithm", algorithm, "Must be https, or empty for no check of host names")
+		r.Fail("ssl.endpoint.identification.algorithm", algorithm, "Must be https, or empty for no check of host names")
 	}
 	trust, own := trustStore(r), keyStore(r)
+	checkStore(r, "ssl.truststore", trust)
+	checkStore(r, "ssl.keystore", own)
 	if !wanted || r.err != nil {
 		return nil
 	}
 	if trust.Configured() {
 		certs, err := trust.Certificates()
 		if err != nil {
-			r.failWhole(errs.Config.Wrap(err, "Failed to load the trust store (ssl.truststore.*)"))
+			r.FailWhole(errs.Config.Wrap(err, "Failed to load the trust store (ssl.truststore.*)"))
 			return nil
 		}
-		t.base.RootCAs = x509.NewCertPool()
-		for _, c := range certs {
-			t.base.RootCAs.AddCert(c)
-		}
+		t.base.RootCAs = poolOf(certs)
 	}
 	if own.Configured() {
 		pair, err := own.KeyPair()
 		if err != nil {
-			r.failWhole(errs.Config.Wrap(err, "Failed to load the key store (ssl.keystore.*)"))
+			r.FailWhole(errs.Config.Wrap(err, "Failed to load the key store (ssl.keystore.*)"))
 			return nil
 		}
 		t.base.Certificates = []tls.Certificate{pair}
@@ -58,42 +57,48 @@ func readTLS(r *reader, wanted bool) *tlsSettings {
 	return t
 }
 
-func trustStore(r *reader) keystore.Store {
-	s := keystore.Store{
-		Type:     r.choice("ssl.truststore.type", "JKS", true, "JKS", "PKCS12", "PEM"),
-		Location: r.str("ssl.truststore.location", ""),
+func poolOf(certs []*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, c := range certs {
+		pool.AddCert(c)
 	}
-	s.Password, s.HasPassword = r.secret("ssl.truststore.password")
-	s.Chain, _ = r.secret("ssl.truststore.certificates")
-	checkStore(r, "ssl.truststore", s)
+	return pool
+}
+
+func trustStore(r *Reader) keystore.Store {
+	s := keystore.Store{
+		Type:     r.Choice("ssl.truststore.type", "JKS", true, "JKS", "PKCS12", "PEM"),
+		Location: r.Str("ssl.truststore.location", ""),
+	}
+	s.Password, s.HasPassword = r.Secret("ssl.truststore.password")
+	s.Chain, _ = r.Secret("ssl.truststore.certificates")
 	return s
 }
 
-func keyStore(r *reader) keystore.Store {
+func keyStore(r *Reader) keystore.Store {
 	s := keystore.Store{
-		Type:     r.choice("ssl.keystore.type", "JKS", true, "JKS", "PKCS12", "PEM"),
-		Location: r.str("ssl.keystore.location", ""),
+		Type:     r.Choice("ssl.keystore.type", "JKS", true, "JKS", "PKCS12", "PEM"),
+		Location: r.Str("ssl.keystore.location", ""),
 	}
-	s.Password, s.HasPassword = r.secret("ssl.keystore.password")
-	s.KeyPassword, s.HasKeyPassword = r.secret("ssl.key.password")
-	s.Chain, _ = r.secret("ssl.keystore.certificate.chain")
-	s.Key, _ = r.secret("ssl.keystore.key")
-	checkStore(r, "ssl.keystore", s)
+	s.Password, s.HasPassword = r.Secret("ssl.keystore.password")
+	s.KeyPassword, s.HasKeyPassword = r.Secret("ssl.key.password")
+	s.Chain, _ = r.Secret("ssl.keystore.certificate.chain")
+	s.Key, _ = r.Secret("ssl.keystore.key")
 	return s
 }
 
 // checkStore refuses the combinations that Java refuses.
-func checkStore(r *reader, prefix string, s keystore.Store) {
+func checkStore(r *Reader, prefix string, s keystore.Store) {
 	inline := s.Chain != "" || s.Key != ""
 	switch {
 	case inline && s.Type != "PEM":
-		r.fail(prefix+".type", s.Type, "Certificates and keys given in the configuration itself need the type PEM")
+		r.Fail(prefix+".type", s.Type, "Certificates and keys given in the configuration itself need the type PEM")
 	case inline && s.Location != "":
-		r.fail(prefix+".location", s.Location, "Both a file and certificates in the configuration are given")
+		r.Fail(prefix+".location", s.Location, "Both a file and certificates in the configuration are given")
 	case s.Type == "PEM" && s.HasPassword:
-		r.failWhole(errs.Config.New("%s.password cannot be specified with PEM format, only ssl.key.password may be specified", prefix))
+		r.FailWhole(errs.Config.New("%s.password cannot be specified with PEM format, only ssl.key.password may be specified", prefix))
 	case s.Location == "" && !inline && s.HasPassword:
-		r.failWhole(errs.Config.New("%s.location is not specified, but %s.password is specified.", prefix, prefix))
+		r.FailWhole(errs.Config.New("%s.location is not specified, but %s.password is specified.", prefix, prefix))
 	}
 }
 
@@ -103,12 +108,12 @@ var tlsVersions = map[string]uint16{
 
 // readVersions turns the list of protocols into a range: what lies between two that are listed is
 // allowed too, as Go knows ranges only.
-func readVersions(r *reader) (low, high uint16) {
+func readVersions(r *Reader) (low, high uint16) {
 	low, high = tls.VersionTLS13, tls.VersionTLS10
-	for _, name := range r.list("ssl.enabled.protocols", "TLSv1.2", "TLSv1.3") {
+	for _, name := range r.List("ssl.enabled.protocols", "TLSv1.2", "TLSv1.3") {
 		v, ok := tlsVersions[name]
 		if !ok {
-			r.fail("ssl.enabled.protocols", name, "Must be some of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3")
+			r.Fail("ssl.enabled.protocols", name, "Must be some of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3")
 			return 0, 0
 		}
 		low, high = min(low, v), max(high, v)
@@ -119,13 +124,13 @@ func readVersions(r *reader) (low, high uint16) {
 	return low, high
 }
 
-func readCiphers(r *reader) []uint16 {
+func readCiphers(r *Reader) []uint16 {
 	var ids []uint16
 	known := append(tls.CipherSuites(), tls.InsecureCipherSuites()...)
-	for _, name := range r.list("ssl.cipher.suites") {
+	for _, name := range r.List("ssl.cipher.suites") {
 		i := slices.IndexFunc(known, func(c *tls.CipherSuite) bool { return c.Name == name })
 		if i < 0 {
-			r.fail("ssl.cipher.suites", name, "This cipher suite is not supported")
+			r.Fail("ssl.cipher.suites", name, "This cipher suite is not supported")
 			return nil
 		}
 		ids = append(ids, known[i].ID)
@@ -133,10 +138,10 @@ func readCiphers(r *reader) []uint16 {
 	return ids
 }
 
-// forHost is the configuration for a connection to host. The certificate is checked here and not by
+// ForHost is the configuration for a connection to host. The certificate is checked here and not by
 // crypto/tls because Java can leave the host name out of the check, and takes the common name of a
 // certificate without alternative names.
-func (t *tlsSettings) forHost(host string) *tls.Config {
+func (t *TLS) ForHost(host string) *tls.Config {
 	c := t.base.Clone()
 	c.ServerName = host
 	c.InsecureSkipVerify = true //nolint:gosec // VerifyConnection does it
@@ -146,7 +151,7 @@ func (t *tlsSettings) forHost(host string) *tls.Config {
 	return c
 }
 
-func (t *tlsSettings) verify(host string, chain []*x509.Certificate) error {
+func (t *TLS) verify(host string, chain []*x509.Certificate) error {
 	if len(chain) == 0 {
 		return fmt.Errorf("the %s sent no certificate", t.peer)
 	}
@@ -170,36 +175,9 @@ func (t *tlsSettings) verify(host string, chain []*x509.Certificate) error {
 	return nil
 }
 
-// WorkerTLS is how a worker speaks to the https listener of another one at host, from Java's ssl.*
-// settings without prefix. As in the JVM worker, whose HTTP client is Jetty's, the certificates of the
-// key store are trusted if there is no trust store, and those of the system if there is neither. An
-// error is errs.Config.
-func WorkerTLS(props Props, host string) (*tls.Config, error) {
-	r := newReader(props)
-	t := readTLS(r, true)
-	if r.err != nil {
-		return nil, r.err
-	}
-	t.peer = "worker"
-	if len(t.base.Certificates) > 0 && t.base.RootCAs == nil {
-		t.base.RootCAs = x509.NewCertPool()
-		if certs, err := keyStore(r).Certificates(); err == nil { // else there is only the key's own
-			for _, c := range certs {
-				t.base.RootCAs.AddCert(c)
-			}
-		}
-		leaf, err := x509.ParseCertificate(t.base.Certificates[0].Certificate[0])
-		if err != nil {
-			return nil, errs.Config.Wrap(err, "certificate of the key store (ssl.keystore.*)")
-		}
-		t.base.RootCAs.AddCert(leaf)
-	}
-	return t.forHost(host), nil
-}
-
 // trustedAsIs reports whether the certificate itself lies in the trust store, which is enough for
 // Java even if it isn't a CA's.
-func (t *tlsSettings) trustedAsIs(leaf *x509.Certificate) bool {
+func (t *TLS) trustedAsIs(leaf *x509.Certificate) bool {
 	if t.base.RootCAs == nil {
 		return false
 	}

@@ -1,4 +1,4 @@
-package kafka
+package security
 
 import (
 	"context"
@@ -21,16 +21,16 @@ import (
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
-// token is an OAuth bearer token.
-type token struct {
-	value      string
-	extensions map[string]string
+// Token is an OAuth bearer token.
+type Token struct {
+	Value      string
+	Extensions map[string]string
 	refresh    time.Time // when to fetch another
 }
 
-// tokenSource gives tokens that are valid now. Any goroutine may call it.
-type tokenSource interface {
-	token(ctx context.Context) (token, error)
+// TokenSource gives tokens that are valid now. Any goroutine may call it. An error is an AuthError.
+type TokenSource interface {
+	Token(ctx context.Context) (Token, error)
 }
 
 // oauthSettings are the sasl.oauthbearer.* and sasl.login.* settings.
@@ -44,23 +44,23 @@ type oauthSettings struct {
 	window              float64 // part of a token's life after which it is replaced
 }
 
-func readOAuth(r *reader) oauthSettings {
+func readOAuth(r *Reader) oauthSettings {
 	s := oauthSettings{
-		endpoint:   r.str("sasl.oauthbearer.token.endpoint.url", ""),
-		clientID:   r.str("sasl.oauthbearer.client.credentials.client.id", ""),
-		scope:      r.str("sasl.oauthbearer.scope", ""),
-		urlEncode:  r.boolean("sasl.oauthbearer.header.urlencode", false),
-		connect:    r.millis("sasl.login.connect.timeout.ms", 10*time.Second),
-		read:       r.millis("sasl.login.read.timeout.ms", 10*time.Second),
-		backoff:    r.millis("sasl.login.retry.backoff.ms", 100*time.Millisecond),
-		backoffMax: r.millis("sasl.login.retry.backoff.max.ms", 10*time.Second),
+		endpoint:   r.Str("sasl.oauthbearer.token.endpoint.url", ""),
+		clientID:   r.Str("sasl.oauthbearer.client.credentials.client.id", ""),
+		scope:      r.Str("sasl.oauthbearer.scope", ""),
+		urlEncode:  r.Boolean("sasl.oauthbearer.header.urlencode", false),
+		connect:    r.Millis("sasl.login.connect.timeout.ms", 10*time.Second),
+		read:       r.Millis("sasl.login.read.timeout.ms", 10*time.Second),
+		backoff:    r.Millis("sasl.login.retry.backoff.ms", 100*time.Millisecond),
+		backoffMax: r.Millis("sasl.login.retry.backoff.max.ms", 10*time.Second),
 		window:     0.8,
 	}
-	s.secret, _ = r.secret("sasl.oauthbearer.client.credentials.client.secret")
-	if v, ok := r.lookup("sasl.login.refresh.window.factor"); ok {
+	s.secret, _ = r.Secret("sasl.oauthbearer.client.credentials.client.secret")
+	if v, ok := r.Lookup("sasl.login.refresh.window.factor"); ok {
 		f, err := strconv.ParseFloat(v, 64)
 		if err != nil || f < 0.5 || f > 1 {
-			r.fail("sasl.login.refresh.window.factor", v, "Value must be between 0.5 and 1.0")
+			r.Fail("sasl.login.refresh.window.factor", v, "Value must be between 0.5 and 1.0")
 			f = 0.8
 		}
 		s.window = f
@@ -70,7 +70,7 @@ func readOAuth(r *reader) oauthSettings {
 
 // source makes what gives tokens, from these settings and the login module's options: a token
 // endpoint, a file, or tokens without signature, which only test brokers take.
-func (s oauthSettings) source(options map[string]string) (tokenSource, error) {
+func (s oauthSettings) source(options map[string]string) (TokenSource, error) {
 	extensions := map[string]string{}
 	for k, v := range options {
 		if name, ok := strings.CutPrefix(k, "extension_"); ok {
@@ -116,13 +116,13 @@ func (s oauthSettings) source(options map[string]string) (tokenSource, error) {
 
 // httpClient talks to the token endpoint; its TLS is set by ssl.* options of the login module.
 func (s oauthSettings) httpClient(options map[string]string) (*http.Client, error) {
-	props := Props{}
+	props := map[string]string{}
 	for k, v := range options {
 		if strings.HasPrefix(k, "ssl.") {
 			props[k] = v
 		}
 	}
-	r := newReader(props)
+	r := NewReader(props)
 	secure := readTLS(r, true)
 	if r.err != nil {
 		return nil, errs.Config.Wrap(r.err, "TLS of sasl.oauthbearer.token.endpoint.url, options of sasl.jaas.config")
@@ -151,27 +151,27 @@ type cachedTokens struct {
 	fetch func(ctx context.Context) (string, time.Duration, error)
 
 	mu   sync.Mutex
-	last token
+	last Token
 }
 
-func (c *cachedTokens) token(ctx context.Context) (token, error) {
+func (c *cachedTokens) Token(ctx context.Context) (Token, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last.value != "" && time.Now().Before(c.last.refresh) {
+	if c.last.Value != "" && time.Now().Before(c.last.refresh) {
 		return c.last, nil
 	}
 	value, life, err := c.fetch(ctx)
 	if err != nil {
-		return token{}, &authError{
-			class: "org.apache.kafka.common.errors.SaslAuthenticationException",
-			err:   fmt.Errorf("get an OAuth token: %w", err),
+		return Token{}, &AuthError{
+			Class: "org.apache.kafka.common.errors.SaslAuthenticationException",
+			Err:   fmt.Errorf("get an OAuth token: %w", err),
 		}
 	}
 	now := time.Now()
 	if exp, ok := expiry(value); ok {
 		life = exp.Sub(now)
 	}
-	c.last = token{value: value, extensions: c.extensions, refresh: now.Add(time.Duration(float64(life) * c.window))}
+	c.last = Token{Value: value, Extensions: c.extensions, refresh: now.Add(time.Duration(float64(life) * c.window))}
 	return c.last, nil
 }
 
@@ -260,7 +260,7 @@ func (c credentials) try(ctx context.Context) (value string, life time.Duration,
 
 // unsecuredSource makes tokens without signature from options unsecuredLogin…, as Java's default
 // login does.
-func unsecuredSource(options map[string]string) (tokenSource, error) {
+func unsecuredSource(options map[string]string) (TokenSource, error) {
 	const prefix = "unsecuredLogin"
 	claims := map[string]any{}
 	for k, v := range options {
