@@ -14,6 +14,8 @@ type Builder struct {
 	s   Schema
 	err error
 	set property // properties that were set
+	// within are the places in the STRUCT being built that stand for it.
+	within []*Schema
 }
 
 type property uint8
@@ -197,6 +199,16 @@ func indexFields(fields []Field) map[string]int {
 // HasField reports whether the STRUCT being built has a field of that name already.
 func (b *Builder) HasField(name string) bool { return b.s.FieldIndex(name) >= 0 }
 
+// Within is a schema for a place inside the STRUCT being built that holds the same STRUCT again:
+// a node's next node. It has the name, the fields and all else of the STRUCT that Build returns
+// first, to which Refers leads, but its own optionality and, beside the STRUCT's parameters, those
+// given. Until then nothing may be asked of it.
+func (b *Builder) Within(optional bool, params ...Parameter) *Schema {
+	s := &Schema{typ: StructType, optional: optional, params: params}
+	b.within = append(b.within, s)
+	return s
+}
+
 // Build returns the schema. The builder may be used further; what it built doesn't change.
 func (b *Builder) Build() (*Schema, error) {
 	if b.err != nil {
@@ -207,7 +219,21 @@ func (b *Builder) Build() (*Schema, error) {
 	if s.index != nil {
 		s.index = indexFields(s.fields)
 	}
+	for _, place := range b.within {
+		place.standFor(&s)
+	}
+	b.within = nil
 	return &s, nil
+}
+
+// standFor completes a schema that Within made.
+func (s *Schema) standFor(whole *Schema) {
+	optional, params := s.optional, s.params
+	*s = *whole
+	s.optional, s.refers = optional, whole
+	if len(params) > 0 {
+		s.params = (&Builder{s: Schema{params: whole.params}}).Parameters(params...).s.params
+	}
 }
 
 // MustBuild is Build for schemas fixed in code; it panics on an error.

@@ -131,27 +131,53 @@ func equalStructs(a, b *Struct) bool {
 
 // SchemaEqual reports whether two schemas are the same in everything, documentation, defaults
 // and parameters (in any order) too. It is fast where they are one and the same pointer.
-func SchemaEqual(a, b *Schema) bool {
+func SchemaEqual(a, b *Schema) bool { return schemaEqual(a, b, nil) }
+
+// compared is a chain of pairs that are being compared further out, of schemas that stand for
+// those around them: met again, they are equal if all else is.
+type compared struct {
+	a, b *Schema
+	next *compared
+}
+
+func (c *compared) has(a, b *Schema) bool {
+	for ; c != nil; c = c.next {
+		if c.a == a && c.b == b {
+			return true
+		}
+	}
+	return false
+}
+
+func schemaEqual(a, b *Schema, open *compared) bool {
 	if a == b {
 		return true
 	}
 	if a == nil || b == nil {
 		return false
 	}
-	return a.typ == b.typ && a.optional == b.optional && a.name == b.name && a.doc == b.doc &&
-		a.hasVersion == b.hasVersion && a.version == b.version && len(a.fields) == len(b.fields) &&
-		equalParameters(a.params, b.params) && Equal(a.def, b.def) &&
-		SchemaEqual(a.key, b.key) && SchemaEqual(a.elem, b.elem) && equalFields(a.fields, b.fields)
+	if a.typ != b.typ || a.optional != b.optional || a.name != b.name || a.doc != b.doc ||
+		a.hasVersion != b.hasVersion || a.version != b.version || len(a.fields) != len(b.fields) ||
+		!equalParameters(a.params, b.params) || !Equal(a.def, b.def) {
+		return false
+	}
+	if a.refers != nil || b.refers != nil {
+		if open.has(a, b) {
+			return true
+		}
+		open = &compared{a, b, open}
+	}
+	return schemaEqual(a.key, b.key, open) && schemaEqual(a.elem, b.elem, open) && equalFields(a.fields, b.fields, open)
 }
 
-func equalFields(a, b []Field) bool {
+func equalFields(a, b []Field, open *compared) bool {
 	for i := range a {
 		if a[i].Name != b[i].Name {
 			return false
 		}
 	}
 	for i := range a {
-		if !SchemaEqual(a[i].Schema, b[i].Schema) {
+		if !schemaEqual(a[i].Schema, b[i].Schema, open) {
 			return false
 		}
 	}

@@ -67,6 +67,7 @@ type Schema struct {
 	fields     []Field
 	index      map[string]int
 	key, elem  *Schema
+	refers     *Schema // the STRUCT around this place that it stands for
 }
 
 // Type is the physical type.
@@ -74,6 +75,11 @@ func (s *Schema) Type() Type { return s.typ }
 
 // Optional reports whether null is a value of this schema.
 func (s *Schema) Optional() bool { return s.optional }
+
+// Refers is the STRUCT that this schema stands for within itself, nil for any other schema. Code
+// that walks through a schema without a value to lead it must stop at such a place, since what
+// is below it is what is around it.
+func (s *Schema) Refers() *Schema { return s.refers }
 
 // Name is the schema's name, "" for none. Logical types are known by it.
 func (s *Schema) Name() string { return s.name }

@@ -201,3 +201,37 @@ func TestValidateAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// node is a STRUCT that holds itself in a field and in an array, each place with its own optionality.
+func node(kind *data.Schema) *data.Schema {
+	b := data.NewBuilder(data.StructType).Name("Node").Parameter("p", "1")
+	b.Field("v", kind).
+		Field("next", b.Within(true, data.Parameter{Name: "tag", Value: "2"})).
+		Field("kids", data.ArrayOf(b.Within(false)).MustBuild())
+	return b.MustBuild()
+}
+
+func TestSchemaWithinItself(t *testing.T) {
+	s := node(data.Int32Schema)
+	next, _ := s.Field("next")
+	if n := next.Schema; n.Refers() != s || !n.Optional() || n.Name() != "Node" || len(n.Parameters()) != 2 || n.FieldIndex("kids") != 2 {
+		t.Errorf("next is %v with %v, refers to %v", n, n.Parameters(), n.Refers())
+	}
+	if len(s.Parameters()) != 1 || s.Refers() != nil {
+		t.Errorf("the struct itself: parameters %v, refers to %v", s.Parameters(), s.Refers())
+	}
+	if !data.SchemaEqual(s, node(data.Int32Schema)) {
+		t.Error("a schema isn't equal to one built alike")
+	}
+	if data.SchemaEqual(s, node(data.Int64Schema)) {
+		t.Error("schemas with other fields are equal")
+	}
+	inner := data.NewStruct(next.Schema).With("v", int32(2)).With("kids", []any{})
+	outer := data.NewStruct(s).With("v", int32(1)).With("next", inner).With("kids", []any{})
+	if err := outer.Validate(); err != nil {
+		t.Error(err)
+	}
+	if err := outer.Put("next", data.NewStruct(s).With("v", int32(2)).With("kids", []any{})); err == nil {
+		t.Error("a struct of the outer schema, which isn't optional, was taken")
+	}
+}

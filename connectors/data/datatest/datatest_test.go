@@ -145,3 +145,27 @@ func TestDecodeRecord(t *testing.T) {
 		t.Errorf("null record: %+v, %v", r, err)
 	}
 }
+
+// A schema within itself is known by the struct it stands for and its own optionality.
+func TestSchemaWithinItself(t *testing.T) {
+	read := func(ref string) *data.Schema {
+		s, err := datatest.DecodeSchema([]byte(`{"type":"STRUCT","optional":false,"name":"Outer","fields":[{"name":"in","schema":
+			{"type":"STRUCT","optional":true,"fields":[{"name":"list","schema":{"type":"ARRAY","optional":false,"valueSchema":` + ref + `}}]}}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	outer, inner := `{"ref":2,"optional":true}`, `{"ref":1,"optional":true}`
+	if d := datatest.Diff(read(outer), read(outer)); d != "" {
+		t.Error(d)
+	}
+	for _, other := range []string{inner, `{"ref":2,"optional":false}`, `{"type":"STRUCT","optional":true,"name":"Outer","fields":[]}`} {
+		if d := datatest.Diff(read(outer), read(other)); d == "" {
+			t.Errorf("%s is taken for %s", other, outer)
+		}
+	}
+	if _, err := datatest.DecodeSchema([]byte(`{"type":"STRUCT","optional":false,"fields":[{"name":"x","schema":{"ref":2}}]}`)); err == nil {
+		t.Error("a ref beyond the outermost struct was read")
+	}
+}

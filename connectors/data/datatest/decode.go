@@ -156,11 +156,15 @@ func (h *Headers) UnmarshalJSON(raw []byte) error {
 func isNull(raw []byte) bool { return len(raw) == 0 || string(bytes.TrimSpace(raw)) == "null" }
 
 // DecodeSchema reads the JSON form of a schema; null is nil.
-func DecodeSchema(raw []byte) (*data.Schema, error) {
+func DecodeSchema(raw []byte) (*data.Schema, error) { return decodeSchema(raw, nil) }
+
+// decodeSchema reads a schema within the STRUCTs being built, of which {"ref": n} is one.
+func decodeSchema(raw []byte, around []*data.Builder) (*data.Schema, error) {
 	if isNull(raw) {
 		return nil, nil
 	}
 	var in struct {
+		Ref        int
 		Type       string
 		Optional   bool
 		Name, Doc  string
@@ -176,8 +180,14 @@ func DecodeSchema(raw []byte) (*data.Schema, error) {
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, err
 	}
-	key, keyErr := DecodeSchema(in.KeySchema)
-	elem, elemErr := DecodeSchema(in.ValueSchema)
+	if in.Ref > 0 {
+		if in.Ref > len(around) {
+			return nil, fmt.Errorf("ref %d within %d structs", in.Ref, len(around))
+		}
+		return around[len(around)-in.Ref].Within(in.Optional), nil
+	}
+	key, keyErr := decodeSchema(in.KeySchema, around)
+	elem, elemErr := decodeSchema(in.ValueSchema, around)
 	if err := errors.Join(keyErr, elemErr); err != nil {
 		return nil, err
 	}
@@ -196,20 +206,21 @@ func DecodeSchema(raw []byte) (*data.Schema, error) {
 		b.Parameter(p[0], p[1])
 	}
 	for _, f := range in.Fields {
-		schema, err := DecodeSchema(f.Schema)
+		schema, err := decodeSchema(f.Schema, append(around, b))
 		if err != nil {
 			return nil, err
 		}
 		b.Field(f.Name, schema)
 	}
-	if isNull(in.Default) {
-		return b.Build()
-	}
+	return withDefault(b, in.Default)
+}
+
+func withDefault(b *data.Builder, raw json.RawMessage) (*data.Schema, error) {
 	schema, err := b.Build()
-	if err != nil {
-		return nil, err
+	if err != nil || isNull(raw) {
+		return schema, err
 	}
-	def, err := DecodeValue(in.Default, schema)
+	def, err := DecodeValue(raw, schema)
 	if err != nil {
 		return nil, fmt.Errorf("default: %w", err)
 	}

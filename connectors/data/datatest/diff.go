@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,12 +159,53 @@ func diffBoth(at string, ws *data.Schema, wv any, gs *data.Schema, gv any) strin
 	return diffValue(at, wv, gv, false)
 }
 
-func diffSchema(at string, want, got *data.Schema) string {
+func diffSchema(at string, want, got *data.Schema) string { return diffWithin(at, want, got, nil) }
+
+// diffWithin compares schemas within pairs of STRUCTs, of which those in them may be the same again.
+func diffWithin(at string, want, got *data.Schema, around [][2]*data.Schema) string {
 	if want == got {
 		return ""
 	}
 	if want == nil || got == nil {
 		return differ(at, want, got)
+	}
+	if d := diffAttributes(at, want, got); d != "" {
+		return d
+	}
+	if want.Type() == data.StructType {
+		pair := [2]*data.Schema{want, got}
+		if want.Refers() != nil && got.Refers() != nil {
+			pair = [2]*data.Schema{want.Refers(), got.Refers()}
+			if slices.Contains(around, pair) {
+				return ""
+			}
+		}
+		around = append(around, pair)
+	}
+	if d := diffWithin(at+" key", want.KeySchema(), got.KeySchema(), around); d != "" {
+		return d
+	}
+	if d := diffWithin(at+" element", want.ValueSchema(), got.ValueSchema(), around); d != "" {
+		return d
+	}
+	for i, f := range want.Fields() {
+		g := got.Fields()[i]
+		if f.Name != g.Name || f.Index != g.Index {
+			return differ(fmt.Sprintf("%s field %d", at, i), f.Name, g.Name)
+		}
+		if d := diffWithin(at+"."+f.Name, f.Schema, g.Schema, around); d != "" {
+			return d
+		}
+	}
+	return ""
+}
+
+// diffAttributes compares what schemas have of their own. Of one that stands for another around it
+// only the optionality is recorded.
+func diffAttributes(at string, want, got *data.Schema) string {
+	wantRefers, gotRefers := want.Refers() != nil, got.Refers() != nil
+	if wantRefers != gotRefers {
+		return differ(at+" stands for a struct around it", wantRefers, gotRefers)
 	}
 	wantVersion, wantHas := want.Version()
 	gotVersion, gotHas := got.Version()
@@ -180,29 +222,14 @@ func diffSchema(at string, want, got *data.Schema) string {
 		{"parameters", parameters(want), parameters(got)},
 		{"number of fields", len(want.Fields()), len(got.Fields())},
 	} {
+		if c.what == "parameters" && wantRefers {
+			continue
+		}
 		if !reflect.DeepEqual(c.want, c.got) {
 			return differ(at+" "+c.what, c.want, c.got)
 		}
 	}
-	if d := diffValue(at+" default", want.Default(), got.Default(), true); d != "" {
-		return d
-	}
-	if d := diffSchema(at+" key", want.KeySchema(), got.KeySchema()); d != "" {
-		return d
-	}
-	if d := diffSchema(at+" element", want.ValueSchema(), got.ValueSchema()); d != "" {
-		return d
-	}
-	for i, f := range want.Fields() {
-		g := got.Fields()[i]
-		if f.Name != g.Name || f.Index != g.Index {
-			return differ(fmt.Sprintf("%s field %d", at, i), f.Name, g.Name)
-		}
-		if d := diffSchema(at+"."+f.Name, f.Schema, g.Schema); d != "" {
-			return d
-		}
-	}
-	return ""
+	return diffValue(at+" default", want.Default(), got.Default(), true)
 }
 
 func parameters(s *data.Schema) map[string]string {

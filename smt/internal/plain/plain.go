@@ -173,7 +173,7 @@ func schema(s *data.Schema, depth int) Object {
 	add("version", version, hasVersion)
 	add("doc", s.Doc(), s.Doc() != "")
 	add("default", Value(s.Default()), s.Default() != nil)
-	if depth > maxDepth {
+	if depth > maxDepth || s.Refers() != nil {
 		return append(o, Member{"fields", Deeper})
 	}
 	if params := s.Parameters(); len(params) > 0 {
