@@ -23,7 +23,7 @@ import (
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cluster/storage"
 	"github.com/troupe-connect/troupe/cmd/internal/builtin"
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/plugin"
@@ -72,7 +72,7 @@ func letterHeader(r *kafka.Record, name string) string {
 // in the file, and the offset is behind the last line.
 func TestSourceDeadLetters(t *testing.T) {
 	const lines = 3000
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	k.CreateTopic(t, "numbers", 1, "max.message.bytes=20000")
 	f := newFlow(t, k.Addr)
 	file := filepath.Join(filepath.Dir(f.in), "numbers.txt")
@@ -156,7 +156,7 @@ func TestSourceDeadLetters(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"numbers", "plain"} {
-		servicetest.Until(t, time.Minute, "offset of "+name, func() error {
+		service.Until(t, time.Minute, "offset of "+name, func() error {
 			var o struct {
 				Offsets []struct {
 					Offset struct{ Position int } `json:"offset"`
@@ -234,7 +234,7 @@ func (c *pickyConnector) Stop(context.Context) error { return nil }
 // dead letter.
 func TestPutDeadLetters(t *testing.T) {
 	const records = 20_000
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	k.CreateTopic(t, "in", 1)
 	p := &picky{}
 	log := slog.New(slog.DiscardHandler)
@@ -309,7 +309,7 @@ func TestPutDeadLetters(t *testing.T) {
 			t.Fatalf("letter %d: %s %v", i, l.Value, l.Headers)
 		}
 	}
-	servicetest.Until(t, time.Minute, "all other records", func() error {
+	service.Until(t, time.Minute, "all other records", func() error {
 		if got := p.taken(); !slices.Equal(got, good) {
 			return fmt.Errorf("%d of %d records", len(got), len(good))
 		}
@@ -327,7 +327,7 @@ func TestPutDeadLetters(t *testing.T) {
 		}
 		return offsets[data.TopicPartition{Topic: "in"}]
 	}
-	servicetest.Until(t, time.Minute, "the commit", func() error {
+	service.Until(t, time.Minute, "the commit", func() error {
 		if o := committed(); o != records {
 			return fmt.Errorf("offset %d", o)
 		}
@@ -336,7 +336,7 @@ func TestPutDeadLetters(t *testing.T) {
 
 	p.setDown(true)
 	more, morePoison := write(records, 2*records)
-	servicetest.Until(t, time.Minute, "the failure of the task", func() error {
+	service.Until(t, time.Minute, "the failure of the task", func() error {
 		s, err := worker.TaskStatus(t.Context(), state.TaskID{Connector: "picky"})
 		if err != nil {
 			return err
@@ -353,7 +353,7 @@ func TestPutDeadLetters(t *testing.T) {
 	if err := worker.RestartTask(t.Context(), state.TaskID{Connector: "picky"}); err != nil {
 		t.Fatal(err)
 	}
-	servicetest.Until(t, time.Minute, "all records after the outage", func() error {
+	service.Until(t, time.Minute, "all records after the outage", func() error {
 		if got := p.taken(); !slices.Equal(got, append(slices.Clone(good), more...)) {
 			return fmt.Errorf("%d of %d records", len(got), len(good)+len(more))
 		}

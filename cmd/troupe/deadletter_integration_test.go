@@ -11,14 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 // TestDeadLetters sends lines of which some are no JSON through a sink that wants JSON and
 // tolerates errors: the good ones reach its file, the bad ones the dead letter topic, as they were.
 func TestDeadLetters(t *testing.T) {
 	const lines = 3000
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	f := newFlow(t, k.Addr)
 	var good, bad, all strings.Builder
 	for i := range lines {
@@ -46,7 +46,7 @@ func TestDeadLetters(t *testing.T) {
 		"consumer.override.metadata.max.age.ms": "500", // the topic comes with the first letter
 	}})
 	for file, want := range map[string]string{f.out: all.String(), strict: good.String(), dead: bad.String()} {
-		servicetest.Until(t, time.Minute, filepath.Base(file), func() error {
+		service.Until(t, time.Minute, filepath.Base(file), func() error {
 			got, err := os.ReadFile(file)
 			if err == nil && string(got) != want {
 				err = fmt.Errorf("%d of %d bytes, ending in %q", len(got), len(want), got[max(0, len(got)-60):])

@@ -13,14 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 // TestWorkerByEnvironment starts a worker of a cluster as containers do: without a file.
 func TestWorkerByEnvironment(t *testing.T) {
-	k := servicetest.StartKafka(t)
-	port := servicetest.FreePorts(t, 1)
-	w := servicetest.NewCommand(t, fmt.Sprintf("http://127.0.0.1:%d", port), []string{
+	k := service.StartKafka(t)
+	port := service.FreePorts(t, 1)
+	w := service.NewCommand(t, fmt.Sprintf("http://127.0.0.1:%d", port), []string{
 		"CONNECT_BOOTSTRAP_SERVERS=" + k.Addr,
 		"CONNECT_GROUP_ID=by-environment",
 		fmt.Sprintf("CONNECT_REST_PORT=%d", port),
@@ -32,7 +32,7 @@ func TestWorkerByEnvironment(t *testing.T) {
 		"CONNECT_VALUE_CONVERTER=org.apache.kafka.connect.json.JsonConverter", "CONNECT_VALUE_CONVERTER_SCHEMAS_ENABLE=false",
 		"CONNECT_OFFSET_STORAGE_SEGMENT_BYTES=1048576",
 		"CONNECT_LOG4J_ROOT_LOGLEVEL=WARN",
-	}, servicetest.Build(t), "distributed")
+	}, service.Build(t), "distributed")
 	w.Launch(t)
 	healthy(t, w)
 	in := filepath.Join(t.TempDir(), "in.txt")
@@ -79,8 +79,8 @@ func TestWorkerByEnvironment(t *testing.T) {
 
 // TestWorkersThatCannotStart end by themselves, say why and with which code.
 func TestWorkersThatCannotStart(t *testing.T) {
-	k := servicetest.StartKafka(t)
-	bin := servicetest.Build(t)
+	k := service.StartKafka(t)
+	bin := service.Build(t)
 	k.CreateTopic(t, "deleted-offsets", 1, "cleanup.policy=delete")
 	k.CreateTopic(t, "both-status", 1, "cleanup.policy=compact,delete")
 	k.CreateTopic(t, "wide-configs", 3, "cleanup.policy=compact")
@@ -107,7 +107,7 @@ func TestWorkersThatCannotStart(t *testing.T) {
 				"config.storage.topic=configs-" + strings.ReplaceAll(tt.name, " ", "-"), "offset.storage.topic=cannot-offsets", "status.storage.topic=cannot-status",
 				"config.storage.replication.factor=1", "offset.storage.replication.factor=1", "status.storage.replication.factor=1", tt.lines,
 			}, "\n")+"\n")
-			w := servicetest.NewCommand(t, "", nil, bin, "distributed", file)
+			w := service.NewCommand(t, "", nil, bin, "distributed", file)
 			w.Launch(t)
 			code := w.ExitCode(t)
 			log, err := os.ReadFile(w.Log)
@@ -117,7 +117,7 @@ func TestWorkersThatCannotStart(t *testing.T) {
 		})
 	}
 	for _, args := range [][]string{{}, {filepath.Join(t.TempDir(), "none.properties")}} {
-		w := servicetest.NewCommand(t, "", nil, bin, append([]string{"distributed"}, args...)...)
+		w := service.NewCommand(t, "", nil, bin, append([]string{"distributed"}, args...)...)
 		w.Launch(t)
 		if code := w.ExitCode(t); code != 1+len(args) {
 			t.Errorf("distributed %q: exit code %d", args, code)
@@ -128,8 +128,8 @@ func TestWorkersThatCannotStart(t *testing.T) {
 // TestClusterWithoutKafka takes the broker away from a worker and gives it back: the worker shows in
 // its health that it is out of its group, and comes back by itself.
 func TestClusterWithoutKafka(t *testing.T) {
-	k := servicetest.StartKafka(t)
-	c := restCluster(t, k, servicetest.Build(t), 1, "session.timeout.ms=6000", "heartbeat.interval.ms=1000", "offset.flush.interval.ms=500",
+	k := service.StartKafka(t)
+	c := restCluster(t, k, service.Build(t), 1, "session.timeout.ms=6000", "heartbeat.interval.ms=1000", "offset.flush.interval.ms=500",
 		"scheduled.rebalance.max.delay.ms=2000") // for which the leader waits for the member that it was before
 	w := c.Nodes[0]
 	dir := t.TempDir()
@@ -141,7 +141,7 @@ func TestClusterWithoutKafka(t *testing.T) {
 	pid := w.PID()
 	k.Kill(t)
 	appendTo(t, in, "two\n")
-	servicetest.Until(t, 2*time.Minute, "a health that shows it", func() error {
+	service.Until(t, 2*time.Minute, "a health that shows it", func() error {
 		status, body, err := w.Do(t.Context(), http.MethodGet, "/health", nil)
 		if err != nil {
 			return err
@@ -160,7 +160,7 @@ func TestClusterWithoutKafka(t *testing.T) {
 	w.Running(t, "in", 1)
 	w.Running(t, "out", 1)
 	appendTo(t, in, "three\n")
-	servicetest.Until(t, 2*time.Minute, "the lines, each at least once", func() error {
+	service.Until(t, 2*time.Minute, "the lines, each at least once", func() error {
 		text, err := os.ReadFile(out)
 		got := slices.Compact(strings.Fields(string(text)))
 		if want := []string{"one", "two", "three"}; err == nil && !slices.Equal(got, want) {
@@ -176,8 +176,8 @@ func TestClusterWithoutKafka(t *testing.T) {
 
 // TestSecondSignal ends a worker at once that is stopping and can't tell Kafka so.
 func TestSecondSignal(t *testing.T) {
-	k := servicetest.StartKafka(t)
-	c := restCluster(t, k, servicetest.Build(t), 1, "task.shutdown.graceful.timeout.ms=600000")
+	k := service.StartKafka(t)
+	c := restCluster(t, k, service.Build(t), 1, "task.shutdown.graceful.timeout.ms=600000")
 	w := c.Nodes[0]
 	in := filepath.Join(t.TempDir(), "in.txt")
 	appendTo(t, in, "one\n")
@@ -191,7 +191,7 @@ func TestSecondSignal(t *testing.T) {
 	if err := process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	servicetest.Until(t, time.Minute, "the log of the stop", func() error {
+	service.Until(t, time.Minute, "the log of the stop", func() error {
 		log, err := os.ReadFile(w.Log)
 		if err == nil && !strings.Contains(string(log), "stopping") {
 			err = fmt.Errorf("not there")
@@ -211,10 +211,10 @@ func TestSecondSignal(t *testing.T) {
 
 // TestSecureCluster is two workers with all their clients at a broker that asks for passwords, or with TLS.
 func TestSecureCluster(t *testing.T) {
-	k := servicetest.StartKafka(t, servicetest.Secure())
-	bin := servicetest.Build(t)
-	k.Grant(t, servicetest.User)
-	login := map[string]string{"LOGIN": scramLogin, "MECHANISM": "SCRAM-SHA-512", "USER": servicetest.User, "PASSWORD": servicetest.Password}
+	k := service.StartKafka(t, service.Secure())
+	bin := service.Build(t)
+	k.Grant(t, service.User)
+	login := map[string]string{"LOGIN": scramLogin, "MECHANISM": "SCRAM-SHA-512", "USER": service.User, "PASSWORD": service.Password}
 	for _, tt := range []struct{ name, addr, props string }{
 		{"sasl", k.SASL, expand(t, "secure-sasl", login)},
 		{"tls", k.TLS, expand(t, "secure-tls", map[string]string{"CA": k.CA})},
@@ -231,7 +231,7 @@ func TestSecureCluster(t *testing.T) {
 				reads(t, out, "one\ntwo\n")
 				for _, n := range c.Nodes {
 					n.Stop(t)
-					silent(t, n.Log, servicetest.Password)
+					silent(t, n.Log, service.Password)
 				}
 			})
 		}
@@ -241,7 +241,7 @@ func TestSecureCluster(t *testing.T) {
 // reads waits until the file has exactly this text.
 func reads(t *testing.T, file, text string) {
 	t.Helper()
-	servicetest.Until(t, 2*time.Minute, "text of "+filepath.Base(file), func() error {
+	service.Until(t, 2*time.Minute, "text of "+filepath.Base(file), func() error {
 		got, err := os.ReadFile(file)
 		if err == nil && string(got) != text {
 			err = fmt.Errorf("%q", got)

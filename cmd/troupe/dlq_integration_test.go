@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/cluster/kafka"
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 // troupe runs the binary to its end.
@@ -43,9 +43,9 @@ func troupe(t *testing.T, bin string, args ...string) (out, said string, code in
 // TestDeadLettersReplay: three lines that a sink can't read become dead letters, are listed with the
 // reason, shown, mended on their way back, and reach the sink's file, once.
 func TestDeadLettersReplay(t *testing.T) {
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	f := newFlow(t, k.Addr)
-	bin := servicetest.Build(t)
+	bin := service.Build(t)
 	lines := "\"fine 1\"\n{poison 1\n\"fine 2\"\n{poison 2\n{poison 3\n\"fine 3\"\n"
 	if err := os.WriteFile(f.in, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestDeadLettersReplay(t *testing.T) {
 	const fine = "fine 1\nfine 2\nfine 3\n"
 	holds := func(want string) {
 		t.Helper()
-		servicetest.Until(t, time.Minute, "strict.txt", func() error {
+		service.Until(t, time.Minute, "strict.txt", func() error {
 			got, err := os.ReadFile(strict)
 			if err == nil && string(got) != want {
 				err = fmt.Errorf("%q, want %q", got, want)
@@ -86,7 +86,7 @@ func TestDeadLettersReplay(t *testing.T) {
 			}
 		}
 	}
-	servicetest.Until(t, time.Minute, "three dead letters", func() error {
+	service.Until(t, time.Minute, "three dead letters", func() error {
 		if got := must(0, "ls", "--json"); !strings.Contains(got, `"topic":"dead","connector":"strict","stage":"VALUE_CONVERTER","exception":"org.apache.kafka.connect.errors.DataException","count":3,"replayed":0`) {
 			return errors.New(got)
 		}
@@ -111,8 +111,8 @@ const killedLetters = 100_000
 // TestReplayKilled kills a replay of 100,000 dead letters five times and interrupts it once, at whatever
 // it does then. In the end a reader of committed records sees each letter once.
 func TestReplayKilled(t *testing.T) {
-	k := servicetest.StartKafka(t)
-	bin := servicetest.Build(t)
+	k := service.StartKafka(t)
+	bin := service.Build(t)
 	k.CreateTopic(t, "orders", 3)
 	k.CreateTopic(t, "dead", 3)
 	log := slog.New(slog.DiscardHandler)
@@ -144,7 +144,7 @@ func TestReplayKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		servicetest.Until(t, 3*time.Minute, fmt.Sprintf("%d letters", at), func() error {
+		service.Until(t, 3*time.Minute, fmt.Sprintf("%d letters", at), func() error {
 			if n := written(); n <= at {
 				return fmt.Errorf("%d offsets are written", n)
 			}
@@ -192,8 +192,8 @@ func TestReplayKilled(t *testing.T) {
 // TestReplayReplaced: of two replays of a topic at the same time the second goes on, and the first ends
 // and says why. Each letter is written once.
 func TestReplayReplaced(t *testing.T) {
-	k := servicetest.StartKafka(t)
-	bin := servicetest.Build(t)
+	k := service.StartKafka(t)
+	bin := service.Build(t)
 	k.CreateTopic(t, "orders", 1)
 	k.CreateTopic(t, "dead", 1)
 	log := slog.New(slog.DiscardHandler)
@@ -208,7 +208,7 @@ func TestReplayReplaced(t *testing.T) {
 	if err := slow.Start(); err != nil {
 		t.Fatal(err)
 	}
-	servicetest.Until(t, time.Minute, "letters of the first replay", func() error {
+	service.Until(t, time.Minute, "letters of the first replay", func() error {
 		if _, missing := countReplayed(t, n, props, log); missing == n {
 			return errors.New("none")
 		}

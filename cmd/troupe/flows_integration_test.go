@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 // million is how many lines the big flows move.
@@ -26,7 +26,7 @@ const million = 1_000_000
 // flow is a file that goes through a topic into another file, by one worker.
 type flow struct {
 	t           *testing.T
-	worker      *servicetest.Worker
+	worker      *service.Worker
 	in, out     string
 	offsets     string
 	topic       string
@@ -48,14 +48,14 @@ func newFlow(t *testing.T, bootstrap string, more ...string) *flow {
 	f.source, f.snk = filepath.Join(dir, "source.properties"), filepath.Join(dir, "sink.properties")
 	f.connectors()
 	props := expand(t, "worker", map[string]string{"BOOTSTRAP": bootstrap, "OFFSETS": f.offsets})
-	f.worker = servicetest.NewWorker(t, servicetest.Build(t), append([]string{props}, more...), f.source, f.snk)
+	f.worker = service.NewWorker(t, service.Build(t), append([]string{props}, more...), f.source, f.snk)
 	return f
 }
 
 // expand is a file of testdata/flows with its variables filled in.
 func expand(t *testing.T, name string, vars map[string]string) string {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(servicetest.Root(t), "testdata", "flows", name+".properties"))
+	raw, err := os.ReadFile(filepath.Join(service.Root(t), "testdata", "flows", name+".properties"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func reached(file string) int {
 // ends waits until the last whole line of the file is the n-th.
 func ends(t *testing.T, limit time.Duration, file string, n int) {
 	t.Helper()
-	servicetest.Until(t, limit, fmt.Sprintf("line %d in %s", n, filepath.Base(file)), func() error {
+	service.Until(t, limit, fmt.Sprintf("line %d in %s", n, filepath.Base(file)), func() error {
 		last, err := lastLine(file)
 		if err == nil && number(last) != n {
 			err = fmt.Errorf("the last line is %q", last)
@@ -230,7 +230,7 @@ func inOrder(t *testing.T, file string, n int) order {
 
 // TestMillionLines sends a million lines through Kafka by one process: they arrive as they were.
 func TestMillionLines(t *testing.T) {
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	f := newFlow(t, k.Addr)
 	f.append(million)
 	began := time.Now()
@@ -247,7 +247,7 @@ func TestMillionLines(t *testing.T) {
 // both in the topic and in the sink's file; lines may have been sent again.
 func TestKill(t *testing.T) {
 	const kills = 10
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	// A member that was killed is waited for until its session ends: a second, not 45, or the sink
 	// would never work.
 	f := newFlow(t, k.Addr, "consumer.session.timeout.ms=1000", "consumer.heartbeat.interval.ms=300")
@@ -301,7 +301,7 @@ func (f *flow) wait(limit time.Duration, lines int) time.Duration {
 // TestBrokerAway stops Kafka for half a minute in the middle of a run: the worker goes on by itself.
 func TestBrokerAway(t *testing.T) {
 	const away = 30 * time.Second
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	f := newFlow(t, k.Addr)
 	f.append(million / 4)
 	f.worker.Start(t)
@@ -337,7 +337,7 @@ func TestBrokerAway(t *testing.T) {
 // file: each goes on where the other ended, and no line is sent twice.
 func TestOffsetFileOfJVM(t *testing.T) {
 	const part = 20_000
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	f := newFlow(t, k.Addr)
 	f.append(part)
 	f.worker.Start(t)
@@ -346,7 +346,7 @@ func TestOffsetFileOfJVM(t *testing.T) {
 
 	for range 2 {
 		f.append(part)
-		jvm := servicetest.StartJVM(t, servicetest.JVMConfig{
+		jvm := service.StartJVM(t, service.JVMConfig{
 			Bootstrap: k.Addr, OffsetFile: f.offsets, Connectors: []string{f.source, f.snk},
 			Config: strings.Split(expand(t, "worker", map[string]string{"BOOTSTRAP": k.Addr, "OFFSETS": f.offsets}), "\n"),
 		})

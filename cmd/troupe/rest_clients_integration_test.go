@@ -16,13 +16,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 // TestClients lets clients that were written for the JVM worker, unmodified, work with a standalone
 // worker, and with one of two of a cluster, the one that does not lead.
 func TestClients(t *testing.T) {
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	const untouched = "supervisor.restart.enabled=false" // else it takes half a minute until a task counts as failed
 	t.Run("standalone", func(t *testing.T) {
 		w := restWorker(t, k.Addr, untouched)
@@ -31,7 +31,7 @@ func TestClients(t *testing.T) {
 		w.Stop(t)
 	})
 	t.Run("distributed", func(t *testing.T) {
-		c := restCluster(t, k, servicetest.Build(t), 2, untouched, "offset.flush.interval.ms=500")
+		c := restCluster(t, k, service.Build(t), 2, untouched, "offset.flush.interval.ms=500")
 		w := c.Nodes[0]
 		if c.Settle(t, time.Minute, nil).Leader == w.ID {
 			w = c.Nodes[1]
@@ -43,7 +43,7 @@ func TestClients(t *testing.T) {
 	})
 }
 
-func clients(t *testing.T, w *servicetest.Worker, only ...string) {
+func clients(t *testing.T, w *service.Worker, only ...string) {
 	t.Helper()
 	t.Run("kafka-connect-py", func(t *testing.T) { kcLife(t, w, installed(t, "kafka-connect-py", "1.0.0", "bin/kc")) })
 	t.Run("kafka-connect-healthcheck", func(t *testing.T) {
@@ -53,9 +53,9 @@ func clients(t *testing.T, w *servicetest.Worker, only ...string) {
 }
 
 // restWorker is a standalone worker that isn't started yet; lines are added to its properties.
-func restWorker(tb testing.TB, kafka string, lines ...string) *servicetest.Worker {
+func restWorker(tb testing.TB, kafka string, lines ...string) *service.Worker {
 	tb.Helper()
-	return servicetest.NewWorker(tb, servicetest.Build(tb), append([]string{
+	return service.NewWorker(tb, service.Build(tb), append([]string{
 		"bootstrap.servers=" + kafka,
 		"key.converter=org.apache.kafka.connect.storage.StringConverter",
 		"value.converter=org.apache.kafka.connect.storage.StringConverter",
@@ -139,8 +139,8 @@ func (k kc) says(want string, args ...string) {
 // state waits until connector and tasks have the states given.
 func (k kc) state(connector string, tasks ...string) {
 	k.Helper()
-	servicetest.Until(k, time.Minute, "status as "+connector, func() error {
-		var s servicetest.Status
+	service.Until(k, time.Minute, "status as "+connector, func() error {
+		var s service.Status
 		k.out(&s, "status", "kc")
 		var have []string
 		for _, task := range s.Tasks {
@@ -156,7 +156,7 @@ func (k kc) state(connector string, tasks ...string) {
 // topics waits until the connector's topics are those.
 func (k kc) topics(want ...string) {
 	k.Helper()
-	servicetest.Until(k, time.Minute, "topics", func() error {
+	service.Until(k, time.Minute, "topics", func() error {
 		var have map[string]struct{ Topics []string }
 		k.out(&have, "list-topics", "kc")
 		if !slices.Equal(have["kc"].Topics, want) {
@@ -168,7 +168,7 @@ func (k kc) topics(want ...string) {
 
 // kcLife drives a connector's whole life. Of kc's commands only validate-config is left out: it
 // sends the settings as a JSON text, which no worker takes.
-func kcLife(t *testing.T, w *servicetest.Worker, program string) {
+func kcLife(t *testing.T, w *service.Worker, program string) {
 	k := kc{T: t, program: program, env: []string{"KAFKA_CONNECT_URL=" + w.URL, "KAFKA_CONNECT_LOG_LEVEL=CRITICAL"}}
 	in := filepath.Join(t.TempDir(), "in.txt")
 	appendTo(t, in, "one\n")
@@ -226,7 +226,7 @@ func kcLife(t *testing.T, w *servicetest.Worker, program string) {
 	k.says("400 Client Error: Bad Request for url: "+at, "create", "-d", `{"name":"bad","config":{}}`)
 	k.says("409 Client Error: Conflict for url: "+at, "create", "-d", jsonOf(t, map[string]any{"name": "kc", "config": config}))
 	k.says("", "delete", "kc")
-	servicetest.Until(t, time.Minute, "deletion", func() error { // the worker asked may hear of it a moment later
+	service.Until(t, time.Minute, "deletion", func() error { // the worker asked may hear of it a moment later
 		var names []string
 		if k.out(&names, "list"); len(names) != 0 {
 			return fmt.Errorf("still there: %v", names)
@@ -266,7 +266,7 @@ func kcReads(k kc) {
 
 // healthcheck asks the client, which is a small server, while all is well, and again after a task
 // has failed. worker are the client's arguments for looking at one worker of a cluster only.
-func healthcheck(t *testing.T, w *servicetest.Worker, program string, worker ...string) {
+func healthcheck(t *testing.T, w *service.Worker, program string, worker ...string) {
 	dir := t.TempDir()
 	in := filepath.Join(dir, "in.txt")
 	appendTo(t, in, "one\n")
@@ -274,7 +274,7 @@ func healthcheck(t *testing.T, w *servicetest.Worker, program string, worker ...
 		"connector.class": "FileStreamSource", "tasks.max": "1", "file": in, "topic": "health-topic",
 	})
 	w.Running(t, "well", 1)
-	port := servicetest.FreePorts(t, 1)
+	port := service.FreePorts(t, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cmd := exec.CommandContext(ctx, program, append([]string{"--port", fmt.Sprint(port), "--connect-url", w.URL, "--unhealthy-states", "FAILED"}, worker...)...)
 	cmd.WaitDelay = time.Second
@@ -285,10 +285,10 @@ func healthcheck(t *testing.T, w *servicetest.Worker, program string, worker ...
 		cancel()
 		_ = cmd.Wait() // it was killed
 	}()
-	check := servicetest.REST{URL: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	check := service.REST{URL: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	verdict := func(status int, holds string) {
 		t.Helper()
-		servicetest.Until(t, time.Minute, "verdict", func() error {
+		service.Until(t, time.Minute, "verdict", func() error {
 			have, body, err := check.Do(t.Context(), http.MethodGet, "/", nil)
 			if err == nil && (have != status || !strings.Contains(string(body), holds)) {
 				return fmt.Errorf("%d %s", have, body)
@@ -361,7 +361,7 @@ until("no status", gone)
 print("done")
 `
 
-func apiLife(t *testing.T, w *servicetest.Worker, python string) {
+func apiLife(t *testing.T, w *service.Worker, python string) {
 	in := filepath.Join(t.TempDir(), "in.txt")
 	appendTo(t, in, "one\n")
 	if out := tool(t, 3*time.Minute, nil, python, "-c", apiScript, w.URL, in); !strings.HasSuffix(out, "done") {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 	"github.com/troupe-connect/troupe/httpapi/leader"
 )
 
@@ -23,12 +23,12 @@ import (
 // both for what only workers may ask, of clusters of JVM workers, of our workers, and of one of each,
 // with each of them as the leader. All have to answer the same.
 func TestRequestsAcrossWorkers(t *testing.T) {
-	k := servicetest.StartKafka(t)
-	bin := servicetest.Build(t)
-	const jvm, troupe = servicetest.JVMWorker, servicetest.TroupeWorker
-	for _, kinds := range [][2]servicetest.Kind{{jvm, jvm}, {troupe, troupe}, {jvm, troupe}, {troupe, jvm}} {
+	k := service.StartKafka(t)
+	bin := service.Build(t)
+	const jvm, troupe = service.JVMWorker, service.TroupeWorker
+	for _, kinds := range [][2]service.Kind{{jvm, jvm}, {troupe, troupe}, {jvm, troupe}, {troupe, jvm}} {
 		t.Run(fmt.Sprintf("%s leads %s", kinds[0], kinds[1]), func(t *testing.T) {
-			c := servicetest.NewCluster(t, servicetest.ClusterConfig{
+			c := service.NewCluster(t, service.ClusterConfig{
 				Kafka: k, Binary: bin, Group: fmt.Sprintf("across-%s-%s", kinds[0], kinds[1]), Config: []string{"offset.flush.interval.ms=500"},
 			})
 			for _, kind := range kinds { // the first to join leads, and goes on to
@@ -42,7 +42,7 @@ func TestRequestsAcrossWorkers(t *testing.T) {
 			a := across{T: t, leader: c.Nodes[0], follower: c.Nodes[1], key: sessionKey(t, k, c.Topic("configs")), dir: t.TempDir()}
 			a.signatures()
 			a.forwarding(c)
-			for _, n := range []*servicetest.Node{c.Nodes[1], c.Nodes[0]} {
+			for _, n := range []*service.Node{c.Nodes[1], c.Nodes[0]} {
 				n.Stop(t)
 			}
 		})
@@ -50,10 +50,10 @@ func TestRequestsAcrossWorkers(t *testing.T) {
 }
 
 // sessionKey reads the key of the cluster from its config topic.
-func sessionKey(t *testing.T, k *servicetest.Kafka, topic string) []byte {
+func sessionKey(t *testing.T, k *service.Kafka, topic string) []byte {
 	t.Helper()
 	var key []byte
-	servicetest.Until(t, time.Minute, "session key", func() error {
+	service.Until(t, time.Minute, "session key", func() error {
 		out := k.Tool(t, "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", k.Addr, "--topic", topic,
 			"--from-beginning", "--timeout-ms", "4000", "--property", "print.key=true")
 		for line := range strings.Lines(out) {
@@ -80,7 +80,7 @@ func sessionKey(t *testing.T, k *servicetest.Kafka, topic string) []byte {
 // across is two workers, one of which leads.
 type across struct {
 	*testing.T
-	leader, follower *servicetest.Node
+	leader, follower *service.Node
 	key              []byte
 	dir              string
 }
@@ -100,7 +100,7 @@ func (a across) signatures() {
 	other := sign([]byte("some other key of the same kind"), "HmacSHA256", body)
 	for _, tt := range []struct {
 		name, method, path, body string
-		to                       *servicetest.Node
+		to                       *service.Node
 		headers                  []string
 		status                   int
 		message                  string
@@ -131,7 +131,7 @@ func (a across) signatures() {
 // send returns status and message, or the whole body of an answer without.
 func (a across) send(method, url, body string, headers ...string) (int, string) {
 	a.Helper()
-	ctx, cancel := context.WithTimeout(a.Context(), servicetest.RESTLimit)
+	ctx, cancel := context.WithTimeout(a.Context(), service.RESTLimit)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
@@ -160,7 +160,7 @@ func (a across) send(method, url, body string, headers ...string) (int, string) 
 }
 
 // forwarding leads a connector's life at the follower.
-func (a across) forwarding(c *servicetest.Cluster) {
+func (a across) forwarding(c *service.Cluster) {
 	a.Helper()
 	in := filepath.Join(a.dir, "in.txt")
 	appendTo(a.T, in, "one\n")
@@ -183,7 +183,7 @@ func (a across) forwarding(c *servicetest.Cluster) {
 	a.settled("PUT", "/connectors/a/config", jsonOf(a.T, config), 200, `"name":"a"`)
 	want := map[string]int{"a": 1}
 	for _, name := range names[1:] {
-		if strings.ContainsAny(name, "/;%") && (a.leader.Kind == servicetest.JVMWorker || a.follower.Kind == servicetest.JVMWorker) {
+		if strings.ContainsAny(name, "/;%") && (a.leader.Kind == service.JVMWorker || a.follower.Kind == service.JVMWorker) {
 			continue // the JVM worker can't address them, QUIRKS.md
 		}
 		a.settled("PUT", at(name)+"/config", jsonOf(a.T, config), 201, "")
@@ -205,7 +205,7 @@ func (a across) forwarding(c *servicetest.Cluster) {
 	a.settled("PUT", "/connectors/a/stop", "", 204, "")
 	a.settled("PATCH", "/connectors/a/offsets", `{"offsets":[{"partition":{"filename":"`+in+`"},"offset":{"position":2}}]}`, 200, "altered successfully")
 	for _, n := range c.Nodes {
-		servicetest.Until(a.T, time.Minute, "offsets at "+n.ID, func() error {
+		service.Until(a.T, time.Minute, "offsets at "+n.ID, func() error {
 			status, body := a.send("GET", n.URL+"/connectors/a/offsets", "")
 			if status != 200 || !strings.Contains(body, `{"position":2}`) {
 				return fmt.Errorf("%d %s", status, body)
@@ -226,9 +226,9 @@ func (a across) settled(method, path, body string, status int, holds string) {
 }
 
 // at asks, and again while the workers rebalance, or one hasn't heard yet of what another one did.
-func (a across) at(n *servicetest.Node, method, path, body string, status int, holds string) {
+func (a across) at(n *service.Node, method, path, body string, status int, holds string) {
 	a.Helper()
-	servicetest.Until(a.T, time.Minute, fmt.Sprintf("%d for %s %s at %s", status, method, path, n.ID), func() error {
+	service.Until(a.T, time.Minute, fmt.Sprintf("%d for %s %s at %s", status, method, path, n.ID), func() error {
 		got, message := a.send(method, n.URL+path, body)
 		if got == status && strings.Contains(message, holds) {
 			return nil
@@ -244,9 +244,9 @@ func (a across) at(n *servicetest.Node, method, path, body string, status int, h
 // of the JVM, and a login besides among our own. Requests go to the one that does not lead, and tasks
 // run on both: what the follower's connectors make of their tasks goes to the leader, signed.
 func TestSecureWorkers(t *testing.T) {
-	k := servicetest.StartKafka(t)
-	bin := servicetest.Build(t)
-	root := servicetest.Root(t)
+	k := service.StartKafka(t)
+	bin := service.Build(t)
+	root := service.Root(t)
 	script := filepath.Join(root, "testdata", "services", "jvm-connect")
 	said := strings.Split(tool(t, 8*time.Minute, nil, script, "plugins"), "\n")
 	plugins := said[len(said)-1] // behind what it says while it fetches the jars
@@ -359,7 +359,7 @@ func httpsClient(t *testing.T, secrets string) *http.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &http.Client{Timeout: servicetest.RESTLimit, Transport: &http.Transport{
+	return &http.Client{Timeout: service.RESTLimit, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true}, //nolint:gosec // the workers' clients are tested here
 	}}
 }
@@ -367,16 +367,16 @@ func httpsClient(t *testing.T, secrets string) *http.Client {
 // secureWorker is a worker with an https listener.
 type secureWorker struct {
 	*testing.T
-	*servicetest.Worker
+	*service.Worker
 	client *http.Client
 	login  bool
 }
 
 func (w *secureWorker) start(command []string, file string, lines []string) {
 	w.Helper()
-	url := fmt.Sprintf("https://127.0.0.1:%d", servicetest.FreePorts(w.T, 1))
+	url := fmt.Sprintf("https://127.0.0.1:%d", service.FreePorts(w.T, 1))
 	appendTo(w.T, file, strings.Join(append(lines, "listeners="+url), "\n")+"\n")
-	w.Worker = servicetest.NewCommand(w.T, url, nil, command[0], append(command[1:], file)...)
+	w.Worker = service.NewCommand(w.T, url, nil, command[0], append(command[1:], file)...)
 	w.Launch(w.T)
 	w.until("GET", "/health", "", 200, "healthy")
 	w.until("GET", "/connectors", "", 200, "")
@@ -404,7 +404,7 @@ func (w *secureWorker) ask(method, path, body string) (int, string, error) {
 func (w *secureWorker) until(method, path, body string, status int, holds string) string {
 	w.Helper()
 	var text string
-	servicetest.Until(w.T, 2*time.Minute, fmt.Sprintf("%d for %s %s%s", status, method, w.URL, path), func() error {
+	service.Until(w.T, 2*time.Minute, fmt.Sprintf("%d for %s %s%s", status, method, w.URL, path), func() error {
 		if err := w.Ended(); err != nil {
 			w.Fatalf("the worker ended: %v", err)
 		}

@@ -23,13 +23,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 // TestHostileClients sends a worker what no client should send. It must say clearly what is wrong,
 // have no panic, leak nothing and leave nothing half-created.
 func TestHostileClients(t *testing.T) {
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	h := &hostile{Worker: restWorker(t, k.Addr), in: filepath.Join(t.TempDir(), "in.txt"), client: &http.Client{Transport: &http.Transport{}, Timeout: 2 * time.Minute}}
 	appendTo(t, h.in, "one\n")
 	h.Start(t)
@@ -45,7 +45,7 @@ func TestHostileClients(t *testing.T) {
 
 	h.nothingLeft(t)
 	h.client.CloseIdleConnections()
-	servicetest.Until(t, 90*time.Second, "open files as before", func() error {
+	service.Until(t, 90*time.Second, "open files as before", func() error {
 		if now := h.openFiles(t); now > files+10 {
 			return fmt.Errorf("%d open files, %d at the start", now, files)
 		}
@@ -57,7 +57,7 @@ func TestHostileClients(t *testing.T) {
 
 // hostile is a worker and a client that is up to no good.
 type hostile struct {
-	*servicetest.Worker
+	*service.Worker
 	in     string
 	client *http.Client
 }

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 // notYet are the scenarios, by profile, that cannot pass before what they ask for is there. One that
@@ -29,11 +29,11 @@ var notYet = map[string][]string{
 // TestRecordedREST replays what the JVM worker was recorded to answer, each profile against a
 // worker with that profile's settings.
 func TestRecordedREST(t *testing.T) {
-	k := servicetest.StartKafka(t)
-	bin := servicetest.Build(t)
+	k := service.StartKafka(t)
+	bin := service.Build(t)
 	for _, profile := range []string{"default", "locked", "principal"} {
 		t.Run(profile, func(t *testing.T) {
-			w := servicetest.NewWorker(t, bin, append([]string{
+			w := service.NewWorker(t, bin, append([]string{
 				"bootstrap.servers=" + k.Addr,
 				"key.converter=org.apache.kafka.connect.json.JsonConverter",
 				"value.converter=org.apache.kafka.connect.json.JsonConverter",
@@ -49,8 +49,8 @@ func TestRecordedREST(t *testing.T) {
 // TestRecordedRESTOfClusters is the same of workers of a cluster: of one, and of two that are asked in
 // turn, so that each request about a connector reaches another worker than the one before.
 func TestRecordedRESTOfClusters(t *testing.T) {
-	k := servicetest.StartKafka(t)
-	bin := servicetest.Build(t)
+	k := service.StartKafka(t)
+	bin := service.Build(t)
 	for _, profile := range []string{"default", "locked", "principal", "eos"} {
 		for workers := 1; workers <= 2; workers++ {
 			t.Run(fmt.Sprintf("%s, %d", profile, workers), func(t *testing.T) {
@@ -70,14 +70,14 @@ func TestRecordedRESTOfClusters(t *testing.T) {
 
 // restCluster starts a cluster of workers with JSON converters as they are by default; lines are
 // added to the properties.
-func restCluster(tb testing.TB, k *servicetest.Kafka, bin string, workers int, lines ...string) *servicetest.Cluster {
+func restCluster(tb testing.TB, k *service.Kafka, bin string, workers int, lines ...string) *service.Cluster {
 	tb.Helper()
-	c := servicetest.NewCluster(tb, servicetest.ClusterConfig{
+	c := service.NewCluster(tb, service.ClusterConfig{
 		Kafka: k, Binary: bin, Group: fmt.Sprintf("rest-%d", rand.Uint32()),
 		Config: append([]string{"key.converter.schemas.enable=true", "value.converter.schemas.enable=true"}, lines...),
 	})
 	for range workers {
-		c.Add(tb, servicetest.TroupeWorker).Launch(tb)
+		c.Add(tb, service.TroupeWorker).Launch(tb)
 	}
 	for _, n := range c.Nodes {
 		healthy(tb, n.Worker)
@@ -86,9 +86,9 @@ func restCluster(tb testing.TB, k *servicetest.Kafka, bin string, workers int, l
 }
 
 // healthy waits until a worker says that it is.
-func healthy(tb testing.TB, w *servicetest.Worker) {
+func healthy(tb testing.TB, w *service.Worker) {
 	tb.Helper()
-	servicetest.Until(tb, 2*time.Minute, "health of "+w.URL, func() error {
+	service.Until(tb, 2*time.Minute, "health of "+w.URL, func() error {
 		if err := w.Ended(); err != nil {
 			tb.Fatalf("the worker ended: %v", err)
 		}
@@ -102,7 +102,7 @@ func healthy(tb testing.TB, w *servicetest.Worker) {
 
 func restKit(tb testing.TB) string {
 	tb.Helper()
-	return filepath.Join(servicetest.Root(tb), "testdata", "rest")
+	return filepath.Join(service.Root(tb), "testdata", "rest")
 }
 
 // profileLines are the properties of a profile of the kit.
@@ -159,7 +159,7 @@ func notPassed(out string) string {
 // the JVM's standalone worker. Only 404 and 409 may be said, and all works afterwards.
 func TestTwoClients(t *testing.T) {
 	const clients, atOnce = 2, time.Minute
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	f := newFlow(t, k.Addr)
 	f.append(100)
 	f.worker.Start(t)
@@ -220,7 +220,7 @@ func consistent(t *testing.T, f *flow, names []string) {
 			f.worker.Must(t, http.MethodDelete, "/connectors/"+name, nil)
 		}
 	}
-	servicetest.Until(t, 30*time.Second, "deletion", func() error {
+	service.Until(t, 30*time.Second, "deletion", func() error {
 		if err := f.worker.Get(t.Context(), "/connectors", &list); err != nil {
 			return err
 		}
@@ -242,7 +242,7 @@ func consistent(t *testing.T, f *flow, names []string) {
 
 // client does one random thing after the other to the same connectors as the others.
 type client struct {
-	servicetest.REST
+	service.REST
 	in     string
 	rnd    *rand.Rand
 	names  []string

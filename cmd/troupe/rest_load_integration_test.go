@@ -14,7 +14,7 @@ import (
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 // The load: that many connectors with a task each, and that many requests in flight at any time.
@@ -26,7 +26,7 @@ const (
 
 // TestManyConnectorsAndRequests: 500 connectors, and 1,000 reads in flight without one error.
 func TestManyConnectorsAndRequests(t *testing.T) {
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	w := restWorker(t, k.Addr)
 	w.Start(t)
 	took := manyConnectors(t, w.REST)
@@ -50,7 +50,7 @@ func TestManyConnectorsAndRequests(t *testing.T) {
 // BenchmarkReads is the same load against Troupe and against the JVM worker, for comparison:
 // go test -tags integration -run - -bench Reads -benchtime 1x ./cmd/troupe
 func BenchmarkReads(b *testing.B) {
-	k := servicetest.StartKafka(b)
+	k := service.StartKafka(b)
 	b.Run("troupe", func(b *testing.B) {
 		w := restWorker(b, k.Addr)
 		w.Start(b)
@@ -58,12 +58,12 @@ func BenchmarkReads(b *testing.B) {
 	})
 	b.Run("jvm", func(b *testing.B) {
 		b.Setenv("CONNECT_HEAP", "1500m") // each of the 500 tasks has a producer
-		j := servicetest.StartJVM(b, servicetest.JVMConfig{Bootstrap: k.Addr})
+		j := service.StartJVM(b, service.JVMConfig{Bootstrap: k.Addr})
 		benchmarkReads(b, j.REST)
 	})
 }
 
-func benchmarkReads(b *testing.B, worker servicetest.REST) {
+func benchmarkReads(b *testing.B, worker service.REST) {
 	b.Helper()
 	b.Logf("%d connectors created in %s", loadConnectors, manyConnectors(b, worker).Round(time.Millisecond))
 	for _, a := range attacks {
@@ -83,7 +83,7 @@ func benchmarkReads(b *testing.B, worker servicetest.REST) {
 }
 
 // manyConnectors creates the connectors and waits until the last one's task runs.
-func manyConnectors(tb testing.TB, worker servicetest.REST) time.Duration {
+func manyConnectors(tb testing.TB, worker service.REST) time.Duration {
 	tb.Helper()
 	in := filepath.Join(tb.TempDir(), "in.txt")
 	appendTo(tb, in, "one\n")
@@ -100,7 +100,7 @@ func manyConnectors(tb testing.TB, worker servicetest.REST) time.Duration {
 func loadName(i int) string { return fmt.Sprintf("load-%03d", i) }
 
 // deleteAll deletes the connectors; the JVM's are ended with the process.
-func deleteAll(tb testing.TB, worker servicetest.REST) {
+func deleteAll(tb testing.TB, worker service.REST) {
 	tb.Helper()
 	for i := range loadConnectors {
 		worker.Must(tb, http.MethodDelete, "/connectors/"+loadName(i), nil)

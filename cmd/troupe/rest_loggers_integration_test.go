@@ -13,13 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 // TestLogLevels raises and lowers levels of a running worker: of all of it by the JVM's name, of
 // one connector, of one task.
 func TestLogLevels(t *testing.T) {
-	k := servicetest.StartKafka(t)
+	k := service.StartKafka(t)
 	w := restWorker(t, k.Addr)
 	w.Start(t)
 	l := levels{T: t, w: w, files: map[string]string{}}
@@ -54,7 +54,7 @@ func TestLogLevels(t *testing.T) {
 	before = l.count("b")
 	l.set("org.apache.kafka.connect", "DEBUG", "org.apache.kafka.connect", "org.apache.kafka.connect.runtime.rest")
 	w.Must(t, http.MethodGet, "/connectors", nil)
-	servicetest.Until(t, time.Minute, "a REST request in the log", func() error {
+	service.Until(t, time.Minute, "a REST request in the log", func() error {
 		if !strings.Contains(l.read(), "DEBUG REST request method=GET path=/connectors ") {
 			return fmt.Errorf("not there")
 		}
@@ -74,7 +74,7 @@ func TestLogLevels(t *testing.T) {
 
 type levels struct {
 	*testing.T
-	w     *servicetest.Worker
+	w     *service.Worker
 	files map[string]string
 }
 
@@ -91,7 +91,7 @@ func (l levels) set(logger, level string, changed ...string) {
 func (l levels) commits(connector string) {
 	l.Helper()
 	before := l.count(connector)
-	servicetest.Until(l, time.Minute, "a commit in the log of "+connector, func() error {
+	service.Until(l, time.Minute, "a commit in the log of "+connector, func() error {
 		for _, file := range l.files {
 			appendTo(l, file, "more\n")
 		}

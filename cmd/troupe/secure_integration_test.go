@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/cmd/internal/servicetest"
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 const (
@@ -20,11 +20,11 @@ const (
 // TestSecureKafka runs a source and a sink against a broker that asks for passwords and one with
 // TLS, by the security settings of Java clients in the worker's file.
 func TestSecureKafka(t *testing.T) {
-	k := servicetest.StartKafka(t, servicetest.Secure())
-	k.Grant(t, servicetest.User)
+	k := service.StartKafka(t, service.Secure())
+	k.Grant(t, service.User)
 	sasl := func(login, mechanism string) string {
 		return expand(t, "secure-sasl", map[string]string{
-			"LOGIN": login, "MECHANISM": mechanism, "USER": servicetest.User, "PASSWORD": servicetest.Password,
+			"LOGIN": login, "MECHANISM": mechanism, "USER": service.User, "PASSWORD": service.Password,
 		})
 	}
 	for _, tt := range []struct{ name, addr, props string }{
@@ -42,7 +42,7 @@ func TestSecureKafka(t *testing.T) {
 			ends(t, time.Minute, f.out, f.lines)
 			f.worker.Stop(t)
 			identical(t, f.in, f.out)
-			silent(t, f.worker.Log, servicetest.Password)
+			silent(t, f.worker.Log, service.Password)
 		})
 	}
 }
@@ -51,13 +51,13 @@ func TestSecureKafka(t *testing.T) {
 // without the password.
 func TestWrongPassword(t *testing.T) {
 	const wrong = "not-the-password"
-	k := servicetest.StartKafka(t, servicetest.Secure())
+	k := service.StartKafka(t, service.Secure())
 	f := newFlow(t, k.SASL, expand(t, "secure-sasl", map[string]string{
-		"LOGIN": scramLogin, "MECHANISM": "SCRAM-SHA-256", "USER": servicetest.User, "PASSWORD": wrong,
+		"LOGIN": scramLogin, "MECHANISM": "SCRAM-SHA-256", "USER": service.User, "PASSWORD": wrong,
 	}))
 	f.worker.Launch(t)
 	var end error
-	servicetest.Until(t, 90*time.Second, "the worker's end", func() error {
+	service.Until(t, 90*time.Second, "the worker's end", func() error {
 		if end = f.worker.Ended(); end == nil {
 			return os.ErrProcessDone
 		}
