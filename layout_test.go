@@ -52,7 +52,10 @@ var layoutRules = []struct {
 	{"cluster/state", []string{"connectors/plugin"}},
 	{"cluster/assign", []string{"cluster/state"}},
 	{"cluster/security/...", []string{"connectors/errs"}},
-	{"cluster/kafka/...", []string{"connectors/data", "connectors/config", "connectors/errs", "cluster/state", "cluster/security"}},
+	{"cluster/metrics", nil},
+	{"cluster/kafka/...", []string{
+		"connectors/data", "connectors/config", "connectors/errs", "cluster/state", "cluster/security", "cluster/metrics",
+	}},
 	{"cluster/kafkalog/...", []string{"connectors/data", "connectors/config", "connectors/errs", "cluster/state", "cluster/kafka"}},
 	{"cluster/storage/...", []string{
 		"connectors/data", "connectors/config", "connectors/errs",
@@ -71,6 +74,7 @@ var layoutRules = []struct {
 	}},
 	{"actors", []string{"$below", "actors/..."}},
 
+	{"httpapi/metrics/...", []string{"connectors/errs", "cluster/metrics"}},
 	{"httpapi/...", []string{"$values", "connectors/config/properties", "cluster/state", "cluster/storage"}},
 	{"cmd/...", []string{"..."}},
 }
