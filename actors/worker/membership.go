@@ -28,8 +28,6 @@ type membership struct {
 	co     *kafka.Coordinator
 	member *group.Member
 	coop   *assign.Cooperative
-	// comeback is of the goroutine of the member, like coop.
-	comeback comeback
 
 	wake       chan struct{} // one token: the keeper is to look
 	everJoined atomic.Bool
@@ -255,16 +253,14 @@ func (m *membership) Plan(ctx context.Context, r group.Round) (group.Plan, error
 	}
 	urls := make(map[string]string, len(r.Members))
 	for _, member := range r.Members {
-		in.Members = append(in.Members, assign.Member{ID: member.ID, Runs: assign.Work(member.Runs())})
+		in.Members = append(in.Members, assign.Member{ID: member.ID, URL: member.URL, Runs: assign.Work(member.Runs())})
 		urls[member.ID] = member.URL
 	}
 	var made assign.Plan
 	if r.Protocol == group.Eager {
 		made = assign.Eager(in)
 	} else {
-		in.Leaving = append(in.Leaving, m.comeback.returned(r.Members)...)
 		made = m.coop.Plan(in)
-		m.comeback.planned(urls, made.Shares, in.Configured)
 	}
 	plan := group.Plan{
 		Offset: snapshot.Offset(), Delay: made.Delay, Shares: make(map[string]group.Share, len(made.Shares)),

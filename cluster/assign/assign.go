@@ -16,7 +16,11 @@ type Work struct {
 
 // Member is a member of the group with what it says it runs.
 type Member struct {
-	ID   string
+	ID string
+	// URL is where the worker's REST server is. By it a worker is known that comes back as another
+	// member, or with less than it had: its process was started anew, its session had expired, or it
+	// stopped everything when Kafka was away. With "" it is not, as in Java.
+	URL  string
 	Runs Work
 }
 
@@ -58,6 +62,7 @@ type Why struct {
 	Joined, Left, Leaving []string // member ids
 
 	New, HandedOver, Lost        Work // assigned: never ran before, ran on a leaving member, on one that is gone
+	Returned                     Work // assigned to the worker that had it before: it is back
 	Deleted, Duplicated, Surplus Work // revoked: not configured any more, ran more than once, more than a member's part
 
 	// Waiting is what ran on a member that is gone and waits until Until for it to return. With nothing

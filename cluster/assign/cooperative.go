@@ -15,8 +15,9 @@ type Cooperative struct {
 	previous   set      // what ran or waited after the last round
 	revoked    set      // what the last round revoked
 	handed     set      // what leaving members ran, as of the last round
-	members    []string // of the last round
+	members    []Member // of the last round, without what they ran
 	generation int      // of the last round
+	owners     ownership
 
 	// rebalanceAt is when work that waits is dealt out, in ms of Unix time; 0: nothing waits.
 	rebalanceAt int64
@@ -36,9 +37,10 @@ func NewCooperative(maxDelay time.Duration) *Cooperative {
 
 // worker is a member during a round.
 type worker struct {
-	id      string
+	id, url string
 	had     set           // what it ran before
 	next    [kinds][]item // what it runs after
+	back    set           // what it gets again
 	revoked []item        // what it gives up
 }
 
@@ -72,20 +74,24 @@ func (c *Cooperative) Plan(in Input) Plan {
 	why := c.whoMoved(in, known)
 	handed := c.takeOver(in.Leaving, active)
 	deleted := setOf(c.previous.minus(configured))
-	lost := c.previous.minus(active, deleted)
-	created := configured.minus(c.previous, active)
 	for _, w := range workers {
 		w.drop(func(i item) bool { return deleted.has(i) || duplicated.has(i) })
 	}
+	returned := c.owners.giveBack(workers, configured.minus(active, handed))
+	lost := c.previous.minus(active, deleted, returned)
+	created := configured.minus(c.previous, active, returned)
 	dealt, waits := c.handleLost(in.Now.UnixMilli(), lost, workers)
 	surplus := c.balance(in.Now.UnixMilli(), configured, workers)
-	deal(workers, append(created, dealt...))
+	again := takeBack(surplus, returned)
+	deal(workers, slices.Concat(created, dealt, again))
 	c.remember(in, workers, lost)
+	c.owners.remember(workers, configured)
 	plan := Plan{Shares: make(map[string]Share, len(workers)), Delay: time.Duration(c.delay) * time.Millisecond}
 	for _, w := range workers {
 		plan.Shares[w.id] = w.share()
 	}
-	plan.Why = why.because(created, handed, lost, waits)
+	plan.Why = why.because(append(created, again...), handed, lost, waits)
+	plan.Why.Returned = workOf(returned.minus())
 	plan.Why.revoked(plan.Shares, deleted, duplicated, surplus)
 	if plan.Delay > 0 {
 		plan.Why.Until = in.Now.Add(plan.Delay)
@@ -114,7 +120,7 @@ func (c *Cooperative) takeOver(leaving []Member, active set) set {
 				handed.add(i)
 			}
 		}
-		c.members = slices.DeleteFunc(c.members, func(id string) bool { return id == m.ID })
+		c.members = slices.DeleteFunc(c.members, func(was Member) bool { return was.ID == m.ID })
 	}
 	for i := range handed {
 		delete(c.previous, i)
@@ -132,7 +138,7 @@ func newWorkers(members []Member) (workers []*worker, active, duplicated set) {
 		if byID[m.ID] != nil {
 			continue
 		}
-		w := &worker{id: m.ID, had: set{}}
+		w := &worker{id: m.ID, url: m.URL, had: set{}}
 		for _, i := range m.Runs.items() {
 			if active.has(i) {
 				duplicated.add(i)
@@ -157,7 +163,9 @@ func (w *worker) drop(named func(item) bool) {
 			if !named(i) {
 				return false
 			}
-			w.revoked = append(w.revoked, i)
+			if !w.back.has(i) { // what it was only about to get again needs no revocation
+				w.revoked = append(w.revoked, i)
+			}
 			return true
 		})
 	}
@@ -201,10 +209,11 @@ func (c *Cooperative) handleLost(now int64, lost []item, workers []*worker) (dea
 
 func (c *Cooperative) stopWaiting() { c.candidates, c.rebalanceAt, c.delay = nil, 0, 0 }
 
-// allStayed reports whether the members of the last round are all there.
+// allStayed reports whether the members of the last round are all there, be it under another id.
 func (c *Cooperative) allStayed(workers []*worker) bool {
-	for _, id := range c.members {
-		if !slices.ContainsFunc(workers, func(w *worker) bool { return w.id == id }) {
+	for _, m := range c.members {
+		same := func(w *worker) bool { return w.id == m.ID || m.URL != "" && w.url == m.URL }
+		if !slices.ContainsFunc(workers, same) {
 			return false
 		}
 	}
@@ -281,7 +290,7 @@ func (c *Cooperative) backoff() int64 {
 func (c *Cooperative) remember(in Input, workers []*worker, lost []item) {
 	c.previous, c.revoked, c.members = set{}, set{}, nil
 	for _, w := range workers {
-		c.members = append(c.members, w.id)
+		c.members = append(c.members, Member{ID: w.id, URL: w.url})
 		c.revoked.add(w.revoked...)
 		for _, items := range w.next {
 			c.previous.add(items...)

@@ -20,18 +20,19 @@ func (c *Cooperative) whoMoved(in Input, known bool) Why {
 		return why
 	}
 	for _, m := range in.Members {
-		if !slices.Contains(c.members, m.ID) {
+		if !slices.ContainsFunc(c.members, m.same) {
 			why.Joined = append(why.Joined, m.ID)
 		}
 	}
-	for _, id := range c.members {
-		here := func(m Member) bool { return m.ID == id }
-		if !slices.ContainsFunc(in.Members, here) && !slices.ContainsFunc(in.Leaving, here) {
-			why.Left = append(why.Left, id)
+	for _, was := range c.members {
+		if !slices.ContainsFunc(in.Members, was.same) && !slices.ContainsFunc(in.Leaving, was.same) {
+			why.Left = append(why.Left, was.ID)
 		}
 	}
 	return why
 }
+
+func (m Member) same(other Member) bool { return m.ID == other.ID }
 
 // because adds what is assigned, or waits, and why.
 func (w Why) because(created []item, handed set, lost []item, waits bool) Why {
@@ -97,6 +98,7 @@ func Explain(in Input, plan Plan, name func(id string) string) []slog.Attr {
 	}{
 		{"new", why.New},
 		{"handed_over", why.HandedOver},
+		{"given_back", why.Returned},
 		{"lost_and_given_out", why.Lost},
 		{"revoked_as_deleted", why.Deleted},
 		{"revoked_as_run_twice", why.Duplicated},

@@ -96,10 +96,12 @@ func checkRound(t *testing.T, s *simulation) {
 // one member and then nothing moves any more.
 func TestEveryHistorySettles(t *testing.T) {
 	longest := 0
-	for seed := range uint64(3000) {
+	for seed := range uint64(6000) {
 		var last *simulation
 		rounds := 0
-		history(seed, 1+int(seed%40), func(s *simulation) {
+		first := newSimulation(0)
+		first.urls = seed >= 3000
+		live(first, seed, 1+int(seed%40), func(s *simulation) {
 			if last = s; s != nil {
 				rounds++
 				checkRound(t, s)

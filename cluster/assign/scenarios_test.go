@@ -14,7 +14,9 @@ import (
 //
 //	group max-delay=5m      a new group, its leader's planner new too
 //	connector NAME TASKS    sets what is configured; delete NAME removes it
-//	join ID…, leave ID…     members; what a member ran goes with it
+//	join ID… | ID@URL…      members, of workers that the leader knows by their URL or doesn't
+//	leave ID…               what a member ran goes with it
+//	stop ID…                members stop all they run, as when they miss the coordinator
 //	hand-over ID…           members that leave in the next round, giving away what they ran
 //	wait DURATION
 //	new-leader              the planner is a new one: it knows nothing of before
@@ -52,6 +54,13 @@ func TestScenarios(t *testing.T) {
 						d.Fatalf(t, "%s is no member", id)
 					}
 					s.leave(id)
+				}
+			case "stop":
+				for _, id := range names {
+					if s.find(id) < 0 {
+						d.Fatalf(t, "%s is no member", id)
+					}
+					s.members[s.find(id)].Runs = Work{}
 				}
 			case "hand-over":
 				s.handOver(names...)

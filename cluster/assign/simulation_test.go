@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/troupe-connect/troupe/cluster/state"
@@ -20,14 +21,17 @@ type simulation struct {
 	config    Work
 	lastIn    Input
 	lastPlan  Plan
+	urls      bool // members that join have URLs, of a few workers
 }
 
 func newSimulation(maxDelay time.Duration) *simulation {
 	return &simulation{c: NewCooperative(maxDelay), now: time.UnixMilli(1_700_000_000_000), last: -1}
 }
 
-func (s *simulation) join(id string) {
-	s.members = append(s.members, Member{ID: id})
+// join adds a member: ID, or ID@URL.
+func (s *simulation) join(text string) {
+	id, url, _ := strings.Cut(text, "@")
+	s.members = append(s.members, Member{ID: id, URL: url})
 }
 
 func (s *simulation) find(id string) int {
@@ -69,7 +73,7 @@ func (s *simulation) rebalance(completed bool, missed ...string) Plan {
 	s.gen++
 	in := Input{Now: s.now, Generation: s.gen, LastGeneration: s.last, Configured: s.config}
 	for _, m := range s.members {
-		in.Members = append(in.Members, Member{ID: m.ID, Runs: Work{
+		in.Members = append(in.Members, Member{ID: m.ID, URL: m.URL, Runs: Work{
 			Connectors: slices.Clone(m.Runs.Connectors), Tasks: slices.Clone(m.Runs.Tasks),
 		}})
 	}
@@ -116,7 +120,11 @@ func (s *simulation) step(r *rand.Rand) {
 	switch r.IntN(12) {
 	case 0, 1, 2:
 		if len(s.members) < 9 {
-			s.join(randomID(r))
+			id := randomID(r)
+			if s.urls {
+				id += fmt.Sprint("@worker-", r.IntN(9))
+			}
+			s.join(id)
 		}
 	case 3, 4:
 		if len(s.members) > 1 {
@@ -177,8 +185,12 @@ var maxDelays = []time.Duration{0, time.Millisecond, 40 * time.Millisecond, 5 * 
 
 // history runs a random life of a group; each round is shown to see.
 func history(seed uint64, rounds int, see func(*simulation)) {
+	live(newSimulation(0), seed, rounds, see)
+}
+
+func live(s *simulation, seed uint64, rounds int, see func(*simulation)) {
 	r := rand.New(rand.NewPCG(seed, 4))
-	s := newSimulation(maxDelays[r.IntN(len(maxDelays))])
+	s.c = NewCooperative(maxDelays[r.IntN(len(maxDelays))])
 	s.join(randomID(r))
 	for range r.IntN(4) {
 		s.configure(randomName(r), r.IntN(7))

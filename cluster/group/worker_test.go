@@ -226,7 +226,7 @@ func (k *worker) Plan(_ context.Context, r group.Round) (group.Plan, error) {
 	}
 	in := assign.Input{Now: time.Now(), Generation: r.Generation, LastGeneration: r.LastGeneration, Configured: config}
 	for _, m := range r.Members {
-		in.Members = append(in.Members, assign.Member{ID: m.ID, Runs: assign.Work(m.Runs())})
+		in.Members = append(in.Members, assign.Member{ID: m.ID, URL: m.URL, Runs: assign.Work(m.Runs())})
 	}
 	for _, m := range r.Leaving {
 		in.Leaving = append(in.Leaving, assign.Member{ID: m.ID, Runs: assign.Work(m.Runs())})
