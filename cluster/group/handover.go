@@ -54,7 +54,7 @@ func (m *Member) handOver(ctx context.Context) {
 			m.log.Info("work is handed over", "connectors", len(work.Connectors), "tasks", len(work.Tasks), "leader", leader, "took", time.Since(began))
 			return
 		case ctx.Err() != nil:
-			m.log.Warn("work couldn't be handed over in time; it waits scheduled.rebalance.max.delay.ms before others get it",
+			m.log.Warn("could not hand the work over in time; other workers will take it over after scheduled.rebalance.max.delay.ms",
 				"limit", m.handOverLimit(), "leader", leader, "error", err)
 			return
 		case errors.Is(err, errLeads):
@@ -64,7 +64,7 @@ func (m *Member) handOver(ctx context.Context) {
 			m.forget() // a new member can hand over as well
 		case errors.Is(err, kafka.ErrRebalance), errors.Is(err, kafka.ErrGeneration), errors.Is(err, errUnread), kafka.Classify(err) == kafka.Retriable:
 		default:
-			m.log.Warn("work couldn't be handed over; it waits scheduled.rebalance.max.delay.ms before others get it", "leader", leader, "error", err)
+			m.log.Warn("could not hand the work over; other workers will take it over after scheduled.rebalance.max.delay.ms", "leader", leader, "error", err)
 			return
 		}
 		m.log.Debug("work is offered again", "tries", tries, "error", err)

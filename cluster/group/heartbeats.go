@@ -108,6 +108,6 @@ func (m *Member) leaveBusy(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(ctx, m.timing.SessionTimeout)
 	defer cancel()
 	if err := m.co.Leave(ctx, id, "worker poll timeout has expired."); err != nil {
-		m.log.Warn("group was left without a word; it waits for the session to end", "member", id, "error", err)
+		m.log.Warn(unheard, "member", id, "error", err)
 	}
 }

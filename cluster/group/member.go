@@ -44,8 +44,10 @@ type Member struct {
 	id             string // "" when not a member
 	protocol       Protocol
 	lastGeneration int
+	delayed        time.Time // when the delay of the last assignment is over; zero: there is none
 	told           time.Time // when the log said last that the coordinator is away; zero: it isn't
 	current        *Assignment
+	parked         *parked // what it had when the coordinator was lost; nil: it wasn't, or the group has it no more
 	beats          *heartbeats       // nil when not a member
 	urls           map[string]string // by member, of the last round that it led
 }
@@ -152,7 +154,10 @@ func (m *Member) live(ctx context.Context) error {
 			reason = m.stayOut(ctx)
 			continue
 		}
-		err := m.rebalance(ctx, reason)
+		err := m.resume(ctx)
+		if errors.Is(err, errJoin) {
+			err = m.rebalance(ctx, reason)
+		}
 		switch {
 		case ctx.Err() != nil:
 		case err == nil:
@@ -170,7 +175,7 @@ func (m *Member) live(ctx context.Context) error {
 		case kafka.Classify(err) == kafka.Retriable:
 			m.outage(ctx, err)
 			m.lose(ctx)
-			reason = "the coordinator was unreachable"
+			reason = unreachable
 		default:
 			return err
 		}
@@ -190,7 +195,7 @@ func (m *Member) outage(ctx context.Context, err error) {
 	if now := time.Now(); now.Sub(m.told) >= outageInterval {
 		m.told, level = now, slog.LevelWarn
 	}
-	m.log.Log(ctx, level, "group coordinator is unreachable, trying on", "error", err)
+	m.log.Log(ctx, level, "cannot reach the group coordinator; retrying", "error", err)
 }
 
 // pause waits, less long if ctx ends.
@@ -244,7 +249,7 @@ func (m *Member) beaten(ctx context.Context, err error) (reason string) {
 	case kafka.Classify(err) == kafka.Retriable:
 		m.outage(ctx, err)
 		m.lose(ctx)
-		return "the coordinator was unreachable"
+		return unreachable
 	}
 	// Whatever it is, joining shows whether it lasts, and then ends Run.
 	m.log.Warn("heartbeat is refused", "error", err)
@@ -269,6 +274,7 @@ func (m *Member) stayOut(ctx context.Context) string {
 func (m *Member) lose(ctx context.Context) {
 	if m.current != nil && m.current.Error == NoError {
 		m.tell(ctx, Event{Kind: Lost, Work: m.current.Assigned})
+		m.parked = &parked{Assignment: *m.current, protocol: m.protocol, generation: m.lastGeneration, delayed: m.delayed}
 	}
 	m.current = nil
 }
@@ -276,7 +282,7 @@ func (m *Member) lose(ctx context.Context) {
 // forget ends the membership on this side: the next join is a new member's.
 func (m *Member) forget() {
 	m.beats.stop()
-	m.beats, m.id = nil, ""
+	m.beats, m.id, m.parked = nil, "", nil
 	m.status.Store(&Status{Generation: -1, Protocol: m.protocol})
 }
 
@@ -290,9 +296,12 @@ func (m *Member) depart(ctx context.Context, reason string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(m.timing.SessionTimeout, 5*time.Second))
 	defer cancel()
 	if err := m.co.Leave(ctx, id, reason); err != nil {
-		m.log.Warn("group was left without a word; it waits for the session to end", "member", id, "error", err)
+		m.log.Warn(unheard, "member", id, "error", err)
 	}
 }
+
+// unheard is what the log says of a member whose leaving nobody heard of.
+const unheard = "could not tell the coordinator that this worker is leaving; it will be removed when its session expires"
 
 // tell calls the handler.
 func (m *Member) tell(ctx context.Context, e Event) {
@@ -411,7 +420,10 @@ func (m *Member) take(ctx context.Context, protocol Protocol, generation int, a 
 			return errBusy // the rest of the assignment isn't the member's any more
 		}
 	}
-	m.lastGeneration = generation
+	m.lastGeneration, m.parked = generation, nil
+	if m.delayed = (time.Time{}); a.Delay > 0 {
+		m.delayed = time.Now().Add(a.Delay)
+	}
 	kept := a
 	kept.Revoked = Work{} // the leader is told of it no more
 	m.current = &kept

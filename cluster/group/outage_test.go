@@ -38,6 +38,73 @@ func TestCoordinatorGone(t *testing.T) {
 	}
 }
 
+// Kafka is away for less than the session of its members, as it is for those of a broker that was started
+// anew. Those who are back have their own work again, in the generation in which they lost it, before anybody
+// misses the one that doesn't come back; only its work waits. In real time, as above.
+func TestBackFromOutage(t *testing.T) {
+	for name, missing := range map[string]int{"nobody is missing": -1, "the leader is missing": 0, "a follower is missing": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, kafka.Props{
+				"session.timeout.ms": "6000", "heartbeat.interval.ms": "100", "rebalance.timeout.ms": "9000",
+				"request.timeout.ms": "500", "retry.backoff.ms": "10", "retry.backoff.max.ms": "50",
+			})
+			w.configure(3, "a", "b", "c")
+			var all []*worker
+			for n, name := range []string{"one", "two", "three"} {
+				all = append(all, w.start(name, group.Sessioned))
+				kafkatest.Eventually(t, "work is spread", func() bool {
+					for _, k := range all {
+						if few := []int{12, 5, 4}[n]; k.runs() < few {
+							return false
+						}
+					}
+					return true
+				})
+			}
+			for _, k := range all {
+				k.kinds()
+			}
+			w.cluster.Stop()
+			generation := all[0].m.Status().Generation
+			var living []*worker
+			for n, k := range all {
+				kafkatest.Eventually(t, "the coordinator is lost", func() bool { return k.last().Kind == group.Lost && k.runs() == 0 })
+				if n == missing {
+					k.kill()
+				} else {
+					living = append(living, k)
+				}
+			}
+			w.cluster.Start()
+			kafkatest.Eventually(t, "those who are back run their own", func() bool {
+				for _, k := range living {
+					if k.runs() != 4 {
+						return false
+					}
+				}
+				return true
+			})
+			for _, k := range living {
+				if got, s := k.kinds(), k.m.Status(); got != "lost assigned" || s.Generation != generation {
+					t.Errorf("%s was told %s, in generation %d, was %d", k.name, got, s.Generation, generation)
+				}
+			}
+			if missing < 0 {
+				return
+			}
+			kafkatest.Eventually(t, "the group misses one", func() bool { return living[0].m.Status().Generation > generation })
+			for _, k := range living {
+				kafkatest.Eventually(t, "all know", func() bool { return k.last().Kind == group.Assigned })
+				d := k.last().Assignment.Delay
+				if waits := missing > 0; k.runs() < 4 || waits != (d > 0) || waits && k.runs() != 4 {
+					t.Errorf("%s runs %d, delay %s", k.name, k.runs(), d)
+				}
+			}
+		})
+	}
+}
+
 // The coordinator's broker is down, and the other brokers go on naming it, as they do until the controller
 // misses it. A member whose session, as far as it knows, hasn't ended keeps its work; and it joins again, still
 // with it, when the broker is back. In real time, over real connections.
