@@ -47,7 +47,7 @@ type Member struct {
 	delayed        time.Time // when the delay of the last assignment is over; zero: there is none
 	told           time.Time // when the log said last that the coordinator is away; zero: it isn't
 	current        *Assignment
-	parked         *parked // what it had when the coordinator was lost; nil: it wasn't, or the group has it no more
+	parked         *parked           // what it had when the coordinator was lost; nil: it wasn't, or the group has it no more
 	beats          *heartbeats       // nil when not a member
 	urls           map[string]string // by member, of the last round that it led
 }
