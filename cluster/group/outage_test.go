@@ -62,11 +62,20 @@ func TestBackFromOutage(t *testing.T) {
 					return true
 				})
 			}
+			generation := 0
+			kafkatest.Eventually(t, "all are in one generation", func() bool {
+				generation = all[0].m.Status().Generation
+				for _, k := range all {
+					if e := k.last(); e.Generation != generation || e.Kind != group.Assigned || !e.Assignment.Revoked.Empty() {
+						return false
+					}
+				}
+				return true
+			})
 			for _, k := range all {
 				k.kinds()
 			}
 			w.cluster.Stop()
-			generation := all[0].m.Status().Generation
 			var living []*worker
 			for n, k := range all {
 				kafkatest.Eventually(t, "the coordinator is lost", func() bool { return k.last().Kind == group.Lost && k.runs() == 0 })
