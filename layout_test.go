@@ -17,9 +17,10 @@ const module = "github.com/troupe-connect/troupe"
 
 // The packages that several folders may import, by name.
 var layoutGroups = map[string][]string{
+	"$java":      {"connectors/java/..."},
 	"$values":    {"connectors/data", "connectors/config", "connectors/plugin", "connectors/errs"},
 	"$contracts": {"$values", "connectors", "smt", "codecs"},
-	"$below":     {"$contracts", "smt/regex", "cluster/..."}, // all that an actor may know; built-ins come by the plugin list
+	"$below":     {"$contracts", "$java", "cluster/..."}, // all that an actor may know; built-ins come by the plugin list
 }
 
 // layoutRules say what each package may import of ours: the first rule that fits a package is its
@@ -30,41 +31,44 @@ var layoutRules = []struct {
 	ours []string
 }{
 	{"connectors/errs", nil},
-	{"connectors/data", []string{"connectors/errs"}},
+	{"connectors/java/...", []string{"connectors/errs"}}, // below all that has Connect's values
+	{"connectors/data", []string{"connectors/errs", "$java"}},
 	{"connectors/data/datatest", []string{"connectors/data", "connectors/errs"}},
-	{"connectors/config", []string{"connectors/errs"}},
+	{"connectors/config", []string{"connectors/errs", "$java"}},
 	{"connectors/config/properties", []string{"connectors/errs"}},
-	{"connectors/config/provider", []string{"connectors/config", "connectors/config/properties", "connectors/errs", "connectors/plugin"}},
+	{"connectors/config/provider", []string{
+		"connectors/config", "connectors/config/properties", "connectors/errs", "connectors/plugin", "$java",
+	}},
 	{"connectors/plugin", []string{"connectors/config", "connectors/errs"}},
 	{"connectors", []string{"$values"}},
-	{"connectors/mirror/...", []string{"connectors", "$values", "cluster/kafka"}},
-	{"connectors/...", []string{"connectors", "$values"}},
+	{"connectors/mirror/...", []string{"connectors", "$values", "$java", "cluster/kafka"}},
+	{"connectors/...", []string{"connectors", "$values", "$java"}},
 
 	{"smt", []string{"$values", "smt/internal/..."}},
-	{"smt/regex", []string{"connectors/config", "connectors/errs"}},
 	{"smt/internal/...", []string{"connectors/data", "connectors/errs"}},
-	{"smt/...", []string{"smt", "$values", "smt/regex", "smt/internal/..."}},
+	{"smt/...", []string{"smt", "$values", "$java", "smt/internal/..."}},
 
 	{"codecs", []string{"$values"}},
-	{"codecs/registry/...", []string{"codecs", "$values"}},
-	{"codecs/...", []string{"codecs", "$values", "codecs/registry"}},
+	{"codecs/registry/...", []string{"codecs", "$values", "$java"}},
+	{"codecs/...", []string{"codecs", "$values", "$java", "codecs/registry"}},
 
 	{"cluster/state", []string{"connectors/plugin"}},
-	{"cluster/assign", []string{"cluster/state"}},
+	{"cluster/assign", []string{"cluster/state", "$java"}},
 	{"cluster/security/...", []string{"connectors/errs"}},
 	{"cluster/metrics", nil},
 	{"cluster/kafka/...", []string{
-		"connectors/data", "connectors/config", "connectors/errs", "cluster/state", "cluster/security", "cluster/metrics",
+		"connectors/data", "connectors/config", "connectors/errs", "$java",
+		"cluster/state", "cluster/security", "cluster/metrics",
 	}},
 	{"cluster/kafkalog/...", []string{"connectors/data", "connectors/config", "connectors/errs", "cluster/state", "cluster/kafka"}},
 	{"cluster/storage/...", []string{
-		"connectors/data", "connectors/config", "connectors/errs",
+		"connectors/data", "connectors/config", "connectors/errs", "$java",
 		"cluster/state", "cluster/kafka", "cluster/kafkalog", "codecs", "codecs/json",
 	}},
 	{"cluster/group/...", []string{"connectors/data", "connectors/config", "connectors/errs", "cluster/state", "cluster/kafka"}},
 
 	{"actors/act", []string{"$below"}},
-	{"actors/settings", []string{"$contracts", "connectors/config/...", "smt/regex", "cluster/state"}},
+	{"actors/settings", []string{"$contracts", "connectors/config/...", "$java", "cluster/state"}},
 	{"actors/offsets", []string{"$below", "actors/act", "actors/settings"}},
 	{"actors/pipeline", []string{"$below", "actors/act", "actors/settings", "codecs/json"}}, // dead letters of sources are JSON
 	{"actors/task", []string{"$below", "actors/act", "actors/settings", "actors/offsets", "actors/pipeline"}},
@@ -75,7 +79,7 @@ var layoutRules = []struct {
 	{"actors", []string{"$below", "actors/..."}},
 
 	{"httpapi/metrics/...", []string{"connectors/errs", "cluster/metrics"}},
-	{"httpapi/...", []string{"$values", "connectors/config/properties", "cluster/state", "cluster/storage"}},
+	{"httpapi/...", []string{"$values", "$java", "connectors/config/properties", "cluster/state", "cluster/storage"}},
 	{"cmd/...", []string{"..."}},
 }
 
@@ -212,6 +216,10 @@ func TestLayoutRules(t *testing.T) {
 	}{
 		{"connectors/errs", "connectors/data", false, false},
 		{"connectors/data", "connectors/errs", false, true},
+		{"connectors/data", "connectors/java", false, true},
+		{"connectors/java", "connectors/data", false, false},
+		{"connectors/java/regex", "connectors/config", false, false},
+		{"actors/task", "connectors/java/regex", false, true},
 		{"connectors", "codecs", false, false},
 		{"codecs", "connectors", false, false},
 		{"smt", "codecs", false, false},

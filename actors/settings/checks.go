@@ -7,7 +7,7 @@ import (
 
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/errs"
-	"github.com/troupe-connect/troupe/smt/regex"
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
 // The validators that only the settings of workers and connectors have, each with the text that
@@ -156,19 +156,6 @@ func (patterns) Validate(name string, value any) error {
 }
 
 func (patterns) String() string { return partitionsText }
-
-// validRegex checks one Java regular expression.
-type validRegex struct{}
-
-func (validRegex) Validate(name string, value any) error {
-	s, _ := value.(string)
-	if _, err := regex.Compile(s); err != nil {
-		return config.Invalid(name, value, "Invalid regex: "+err.Error())
-	}
-	return nil
-}
-
-func (validRegex) String() string { return "valid regex" }
 
 // uniqueAliases checks that no alias is listed twice.
 func uniqueAliases(text string) config.Validator {

@@ -137,7 +137,7 @@ func sinkKeys() []config.Key {
 		at(define(keyTopics, config.List, "", config.High, "Topics to read."), groupCommon, 4, config.WidthLong, "Topics"),
 		at(define(keyTopicsRegex, config.String, "", config.High,
 			"Regular expression, in Java's syntax, for the whole names of the topics to read. Either this or topics.",
-			validRegex{}), groupCommon, 4, config.WidthLong, "Topics regex"),
+			config.ValidRegex()), groupCommon, 4, config.WidthLong, "Topics regex"),
 	}, deadLetterKeys()...)
 }
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/troupe-connect/troupe/smt/regex"
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
 // problem is an error of one setting.

@@ -10,7 +10,7 @@ import (
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/errs"
-	"github.com/troupe-connect/troupe/smt/regex"
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
 // topicCreation makes the topics that a source connector writes to and that aren't there, by its

@@ -7,6 +7,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
 // Number is what a range can be of. Numbers are compared as float64, as Java does.
@@ -266,4 +267,18 @@ type prefixedValidator struct {
 
 func (p prefixedValidator) Validate(name string, value any) error {
 	return p.Validator.Validate(strings.TrimPrefix(name, p.prefix), value)
+}
+
+// ValidRegex checks that a setting is a regular expression as Java writes them.
+func ValidRegex() Validator {
+	return LambdaValidator("valid regex", func(name string, value any) error {
+		pattern, ok := value.(string)
+		if !ok {
+			return Invalid(name, value, "Invalid regex: null")
+		}
+		if _, err := regex.Compile(pattern); err != nil {
+			return Invalid(name, value, "Invalid regex: "+err.Error())
+		}
+		return nil
+	})
 }

@@ -4,12 +4,12 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
-	"github.com/troupe-connect/troupe/smt/regex"
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
 func topicNameMatchesConfig() *config.Def {
 	return config.NewDef(text("pattern", "Java regular expression that the whole topic name must match.",
-		config.Composite(config.NonEmptyString(), regex.Validator())))
+		config.Composite(config.NonEmptyString(), config.ValidRegex())))
 }
 
 // topicNameMatches holds for records whose topic matches. The answer for a topic is kept, since

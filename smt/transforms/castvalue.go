@@ -8,7 +8,7 @@ import (
 
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
-	"github.com/troupe-connect/troupe/smt/internal/javatext"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 const castInputs = "[INT8, INT16, INT32, INT64, FLOAT32, FLOAT64, BOOLEAN, STRING, BYTES]"
@@ -148,9 +148,9 @@ func floatAs(f float64, to data.Type) (any, bool) {
 	case data.Float64:
 		return f, true
 	case data.Int64, data.Boolean:
-		return integerAs(javatext.FloatToInt64(f), to)
+		return integerAs(java.FloatToInt64(f), to)
 	}
-	return integerAs(int64(javatext.FloatToInt32(f)), to) // narrow types go by way of int
+	return integerAs(int64(java.FloatToInt32(f)), to) // narrow types go by way of int
 }
 
 func decimalAs(d data.Decimal, to data.Type) (any, bool) {
@@ -169,10 +169,10 @@ func parseAs(s string, to data.Type) (any, bool) {
 	case data.Boolean:
 		return strings.EqualFold(s, "true"), true
 	case data.Float32:
-		f, ok := javatext.ParseFloat(s, 32)
+		f, ok := java.ParseFloat(s, 32)
 		return float32(f), ok
 	case data.Float64:
-		f, ok := javatext.ParseFloat(s, 64)
+		f, ok := java.ParseFloat(s, 64)
 		return f, ok
 	case data.Int8:
 		bits = 8
@@ -185,7 +185,7 @@ func parseAs(s string, to data.Type) (any, bool) {
 	default:
 		return nil, false
 	}
-	n, ok := javatext.ParseInt(s, bits)
+	n, ok := java.ParseInt(s, bits)
 	if !ok {
 		return nil, false
 	}

@@ -4,12 +4,12 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
-	"github.com/troupe-connect/troupe/smt/regex"
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
 func regexRouterConfig() *config.Def {
 	return config.NewDef(
-		required(key("regex", config.String, config.High, "Java regular expression that the whole topic must match to be replaced."), regex.Validator()),
+		required(key("regex", config.String, config.High, "Java regular expression that the whole topic must match to be replaced."), config.ValidRegex()),
 		required(key("replacement", config.String, config.High, "The new topic, with $1 or ${name} for what a group matched."), nil),
 	)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java/dateformat"
 	"github.com/troupe-connect/troupe/smt"
-	"github.com/troupe-connect/troupe/smt/internal/dateformat"
 )
 
 func timestampConverterConfig() *config.Def {

@@ -6,7 +6,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
-	"github.com/troupe-connect/troupe/smt/internal/dateformat"
+	"github.com/troupe-connect/troupe/connectors/java/dateformat"
 )
 
 func timestampRouterConfig() *config.Def {

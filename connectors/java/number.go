@@ -1,5 +1,4 @@
-// Package javatext reads numbers from text, and narrows them, as Java does.
-package javatext
+package java
 
 import (
 	"errors"
