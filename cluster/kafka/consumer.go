@@ -29,6 +29,10 @@ type Consumer struct {
 	log  *slog.Logger
 	id   string // client.id
 
+	numbers numbers
+	retire  func()   // ends numbers
+	lag     *lagging // nil if nobody wants to know
+
 	records []*Record // of the last poll
 	stashed error     // found beside records, for the next poll
 	current *Rebalance
@@ -65,10 +69,12 @@ func NewConsumer(props Props, group string, topics []string, topicsRegex string,
 	}
 	s.warnUnread(r, log)
 	c.bare = append(s.franzOptions(log, c.loginFailed), s.outlast()...)
+	c.keepNumbers(s)
 	c.opts = append(slices.Clip(c.bare), c.cfg.opts...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.join(); err != nil {
+		c.retire()
 		return nil, errs.Config.Wrap(err, "settings of consumer %s", c.id)
 	}
 	c.timer = time.AfterFunc(c.cfg.maxPollInterval, c.expired)
@@ -120,6 +126,7 @@ func (c *Consumer) Poll(ctx context.Context, max int) (Polled, error) {
 	if err := c.take(fetches); err != nil {
 		return Polled{}, err
 	}
+	c.tellLag()
 	return Polled{Records: c.records}, nil
 }
 
@@ -261,6 +268,7 @@ func (c *Consumer) takePartition(topic string, p *kgo.FetchPartition) {
 	}
 	if owned {
 		c.positions[tp] = p.Records[len(p.Records)-1].Offset + 1
+		c.noteEnd(tp, p)
 	}
 	c.mu.Unlock()
 	if owned {
@@ -470,6 +478,7 @@ func (c *Consumer) Close(ctx context.Context) error {
 		return nil
 	}
 	c.closed, c.m = true, nil
+	c.retire()
 	last := c.last
 	c.dropPending()
 	c.interrupt()

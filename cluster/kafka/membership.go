@@ -58,6 +58,9 @@ func (c *Consumer) join() error {
 	close(m.ready)
 	m.workers.Go(m.commitLoop)
 	m.workers.Go(m.deletedLoop)
+	if c.lag != nil {
+		m.workers.Go(m.lagLoop)
+	}
 	if c.cfg.discover != nil {
 		m.workers.Go(m.discoverLoop)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -22,10 +23,12 @@ var errBufferFull = errors.New("there was no space in buffer.memory within max.b
 
 // Producer writes records. Any goroutine may use it. Close or Abort it.
 type Producer struct {
-	client *kgo.Client
-	cfg    producerSettings
-	done   chan struct{} // closed by Abort
-	closed atomic.Bool
+	client  *kgo.Client
+	cfg     producerSettings
+	numbers numbers
+	forget  func()        // ends numbers
+	done    chan struct{} // closed by Abort
+	closed  atomic.Bool
 	// reached is set once a broker answered; before, the first Produce waits for one.
 	reached atomic.Bool
 	fatal   atomic.Pointer[Error] // a login that failed
@@ -58,9 +61,12 @@ func NewProducer(props Props, log *slog.Logger, opts ...Option) (*Producer, erro
 		return nil, r.Err()
 	}
 	s.warnUnread(r, log)
+	p.numbers.of = s.metrics.AddClient(metrics.ProducerClient, s.clientID)
+	p.forget = func() { s.metrics.RemoveClient(p.numbers.of) }
 	options := append(s.franzOptions(log, p.loginFailed), p.cfg.opts...)
-	client, err := kgo.NewClient(append(options, kgo.WithHooks(p))...)
+	client, err := kgo.NewClient(append(append(options, kgo.WithHooks(p)), p.numbers.hooks()...)...)
 	if err != nil {
+		p.forget()
 		return nil, errs.Config.Wrap(err, "settings of producer %s", s.clientID)
 	}
 	p.client = client
@@ -146,6 +152,7 @@ func (p *Producer) OnProduceRecordUnbuffered(r *Record, err error) {
 	if err != nil {
 		lost := err // else err itself would be on the heap, for each record
 		p.lost.CompareAndSwap(nil, &lost)
+		p.numbers.of.Refused(1, time.Now().UnixMilli())
 	}
 	p.freed += sizeOf(r)
 	if p.freed >= p.lot() || p.waiting.Load() > 0 {
@@ -269,6 +276,7 @@ func (p *Producer) Close(ctx context.Context) error {
 func (p *Producer) Abort() {
 	if p.closed.CompareAndSwap(false, true) {
 		close(p.done)
+		p.forget()
 	}
 	p.client.Close()
 }

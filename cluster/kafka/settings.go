@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -18,7 +19,9 @@ import (
 type Option func(*options)
 
 type options struct {
-	dial DialFunc
+	dial    DialFunc
+	metrics *metrics.Registry
+	lag     func([]metrics.PartitionLag)
 }
 
 // DialFunc opens connections in place of the network's own.
@@ -32,6 +35,8 @@ func WithDialer(dial DialFunc) Option { return func(o *options) { o.dial = dial 
 type settings struct {
 	servers     []string
 	clientID    string
+	metrics     *metrics.Registry            // nil to keep no numbers
+	lag         func([]metrics.PartitionLag) // nil if nobody wants to know
 	rack        string
 	security    security.Client
 	autoCreate  bool
@@ -76,7 +81,7 @@ func readSettings(r *security.Reader, opts []Option) *settings {
 		s.dialTimeout = top
 	}
 	s.servers = readServers(r)
-	s.dialer = o.dial
+	s.dialer, s.metrics, s.lag = o.dial, o.metrics, o.lag
 	if s.dialer == nil {
 		s.dialer = s.dialNetwork
 	}
