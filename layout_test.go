@@ -79,6 +79,7 @@ var layoutRules = []struct {
 	{"actors", []string{"$below", "actors/..."}},
 
 	{"httpapi/metrics/...", []string{"connectors/errs", "cluster/metrics"}},
+	{"httpapi/peers", []string{"cluster/security", "connectors/errs"}},
 	{"httpapi/...", []string{"$values", "$java", "connectors/config/properties", "cluster/state", "cluster/storage"}},
 	{"cmd/...", []string{"..."}},
 }
@@ -244,6 +245,8 @@ func TestLayoutRules(t *testing.T) {
 		{"httpapi", "actors", false, false},
 		{"httpapi", "actors", true, false},
 		{"httpapi", "httpapi/entity", false, true},
+		{"httpapi", "cluster/security", false, false},
+		{"httpapi/peers", "cluster/security", false, true},
 		{"cmd/troupe", "actors", false, true},
 		{"elsewhere", "connectors", false, false},
 	} {

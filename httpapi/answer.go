@@ -24,7 +24,8 @@ const jsonType = "application/json"
 // call is one request being answered.
 type call struct {
 	*gin.Context
-	body []byte // as it was read
+	body   []byte // as it was read
+	herder Herder // nil in routes that are early, as long as the worker has none
 }
 
 // handle runs a route: media types first, as JAX-RS does, then the body, then the operation
@@ -50,7 +51,12 @@ func (s *Server) handle(r route) gin.HandlerFunc {
 		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), timeout)
 		defer cancel()
-		a, err := r.run(ctx, &call{Context: c, body: body})
+		herder := s.current()
+		if herder == nil && !r.early {
+			s.fail(c, &coded{status: http.StatusServiceUnavailable, message: stillStarting})
+			return
+		}
+		a, err := r.run(ctx, &call{Context: c, body: body, herder: herder})
 		if err != nil {
 			s.fail(c, s.timely(ctx, err))
 			return

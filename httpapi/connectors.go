@@ -16,7 +16,7 @@ import (
 )
 
 func (s *Server) listConnectors(ctx context.Context, c *call) (answer, error) {
-	names, err := s.herder.Connectors(ctx)
+	names, err := c.herder.Connectors(ctx)
 	if err != nil {
 		return answer{}, err
 	}
@@ -29,7 +29,7 @@ func (s *Server) listConnectors(ctx context.Context, c *call) (answer, error) {
 	}
 	out := make(map[string]entity.Expanded, len(names))
 	for _, name := range names {
-		one, err := s.expand(ctx, name, expansions)
+		one, err := expanded(ctx, c.herder, name, expansions)
 		if errors.Is(err, errs.NotFound) {
 			continue // deleted while we looked
 		}
@@ -41,19 +41,20 @@ func (s *Server) listConnectors(ctx context.Context, c *call) (answer, error) {
 	return ok(out)
 }
 
-func (s *Server) expand(ctx context.Context, name string, expansions []string) (entity.Expanded, error) {
+// expanded is what ?expand= shows of a connector.
+func expanded(ctx context.Context, herder Herder, name string, expansions []string) (entity.Expanded, error) {
 	var out entity.Expanded
 	for _, expansion := range expansions {
 		switch expansion {
 		case "info":
-			info, err := s.herder.Connector(ctx, name)
+			info, err := herder.Connector(ctx, name)
 			if err != nil {
 				return out, err
 			}
 			body := entity.InfoOf(info)
 			out.Info = &body
 		case "status":
-			status, err := s.herder.Status(ctx, name)
+			status, err := herder.Status(ctx, name)
 			if err != nil {
 				return out, err
 			}
@@ -80,11 +81,11 @@ func (s *Server) createConnector(ctx context.Context, c *call) (answer, error) {
 	if request.Name != nil {
 		name = trim(*request.Name)
 	}
-	props, err := s.named(ctx, name, request.Config)
+	props, err := named(ctx, c.herder, name, request.Config)
 	if err != nil {
 		return answer{}, err
 	}
-	info, err := s.herder.Create(ctx, name, props, initial)
+	info, err := c.herder.Create(ctx, name, props, initial)
 	if err != nil {
 		return s.elsewhere(ctx, c, err)
 	}
@@ -96,7 +97,7 @@ func trim(s string) string { return strings.TrimFunc(s, func(r rune) bool { retu
 
 // named puts the connector's name into its configuration and refuses another one. What has null
 // values goes through validation, which has an error for each.
-func (s *Server) named(ctx context.Context, name string, given map[string]*string) (map[string]string, error) {
+func named(ctx context.Context, herder Herder, name string, given map[string]*string) (map[string]string, error) {
 	if included := given["name"]; included == nil {
 		given["name"] = &name
 	} else if *included != name {
@@ -115,7 +116,7 @@ func (s *Server) named(ctx context.Context, name string, given map[string]*strin
 	if nulls == 0 {
 		return props, nil
 	}
-	infos, err := s.herder.Validate(ctx, given)
+	infos, err := herder.Validate(ctx, given)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +144,7 @@ func invalidMessage(infos config.Infos, nulls int) string {
 }
 
 func (s *Server) getConnector(ctx context.Context, c *call) (answer, error) {
-	info, err := s.herder.Connector(ctx, c.path("connector"))
+	info, err := c.herder.Connector(ctx, c.path("connector"))
 	if err != nil {
 		return answer{}, err
 	}
@@ -151,7 +152,7 @@ func (s *Server) getConnector(ctx context.Context, c *call) (answer, error) {
 }
 
 func (s *Server) getConfig(ctx context.Context, c *call) (answer, error) {
-	info, err := s.herder.Connector(ctx, c.path("connector"))
+	info, err := c.herder.Connector(ctx, c.path("connector"))
 	if err != nil {
 		return answer{}, err
 	}
@@ -164,11 +165,11 @@ func (s *Server) putConfig(ctx context.Context, c *call) (answer, error) {
 		return answer{}, asRecordedForArray(c.body, err)
 	}
 	name := c.path("connector")
-	props, err := s.named(ctx, name, given)
+	props, err := named(ctx, c.herder, name, given)
 	if err != nil {
 		return answer{}, err
 	}
-	info, created, err := s.herder.PutConfig(ctx, name, props)
+	info, created, err := c.herder.PutConfig(ctx, name, props)
 	if err != nil {
 		return s.elsewhere(ctx, c, err)
 	}
@@ -196,7 +197,7 @@ func (s *Server) patchConfig(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	info, err := s.herder.PatchConfig(ctx, c.path("connector"), patch)
+	info, err := c.herder.PatchConfig(ctx, c.path("connector"), patch)
 	if err != nil {
 		return s.elsewhere(ctx, c, err)
 	}
@@ -204,14 +205,14 @@ func (s *Server) patchConfig(ctx context.Context, c *call) (answer, error) {
 }
 
 func (s *Server) deleteConnector(ctx context.Context, c *call) (answer, error) {
-	if err := s.herder.Delete(ctx, c.path("connector")); err != nil {
+	if err := c.herder.Delete(ctx, c.path("connector")); err != nil {
 		return s.elsewhere(ctx, c, err)
 	}
 	return empty(http.StatusNoContent)
 }
 
 func (s *Server) getStatus(ctx context.Context, c *call) (answer, error) {
-	status, err := s.herder.Status(ctx, c.path("connector"))
+	status, err := c.herder.Status(ctx, c.path("connector"))
 	if err != nil {
 		return answer{}, err
 	}
@@ -231,7 +232,7 @@ func (s *Server) stop(ctx context.Context, c *call) (answer, error) {
 }
 
 func (s *Server) setTarget(ctx context.Context, c *call, target state.TargetState, done int) (answer, error) {
-	if err := s.herder.SetTarget(ctx, c.path("connector"), target); err != nil {
+	if err := c.herder.SetTarget(ctx, c.path("connector"), target); err != nil {
 		return s.elsewhere(ctx, c, err)
 	}
 	return empty(done)
@@ -241,12 +242,12 @@ func (s *Server) restartConnector(ctx context.Context, c *call) (answer, error) 
 	name := c.path("connector")
 	includeTasks, onlyFailed := c.flag("includeTasks", false), c.flag("onlyFailed", false)
 	if !includeTasks && !onlyFailed {
-		if err := s.herder.RestartConnector(ctx, name); err != nil {
+		if err := c.herder.RestartConnector(ctx, name); err != nil {
 			return s.elsewhere(ctx, c, err)
 		}
 		return empty(http.StatusNoContent)
 	}
-	status, err := s.herder.RestartWithTasks(ctx, name, includeTasks, onlyFailed)
+	status, err := c.herder.RestartWithTasks(ctx, name, includeTasks, onlyFailed)
 	if err != nil {
 		return s.elsewhere(ctx, c, err)
 	}
@@ -258,7 +259,7 @@ func (s *Server) getTopics(ctx context.Context, c *call) (answer, error) {
 		return answer{}, &coded{status: http.StatusForbidden, message: "Topic tracking is disabled."}
 	}
 	name := c.path("connector")
-	topics, err := s.herder.ActiveTopics(ctx, name)
+	topics, err := c.herder.ActiveTopics(ctx, name)
 	if err != nil {
 		return answer{}, err
 	}
@@ -275,7 +276,7 @@ func (s *Server) resetTopics(ctx context.Context, c *call) (answer, error) {
 	if !s.cfg.TopicTrackingReset {
 		return answer{}, &coded{status: http.StatusForbidden, message: "Topic tracking reset is disabled."}
 	}
-	if err := s.herder.ResetActiveTopics(ctx, c.path("connector")); err != nil {
+	if err := c.herder.ResetActiveTopics(ctx, c.path("connector")); err != nil {
 		return answer{}, err
 	}
 	return empty(http.StatusAccepted)

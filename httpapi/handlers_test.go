@@ -19,17 +19,18 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/plugin"
-	"github.com/troupe-connect/troupe/httpapi/leader"
 	"github.com/troupe-connect/troupe/httpapi/logging"
+	"github.com/troupe-connect/troupe/httpapi/peers"
 )
 
 // handler is a server's handler without a network, so that it can run in a synctest bubble.
 func handler(t testing.TB, cfg Config, h Herder, log *slog.Logger) http.Handler {
 	t.Helper()
-	s, err := New(cfg, h, fakeRegistry(), NewLoggers(logging.NewRegistry(nil), nil), log)
+	s, err := New(cfg, fakeRegistry(), logging.NewRegistry(nil), log)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Open(h)
 	return s.main.Handler
 }
 
@@ -197,7 +198,7 @@ func TestStatusOfErrors(t *testing.T) {
 		{errs.Connect.Wrap(errs.NotFound.New("inner"), "outer"), 500, "outer"},
 		{errs.TooManyTasks.New("many"), 500, "many"},
 		{errors.New("plain"), 500, "plain"},
-		{&leader.StatusError{Status: 409, Message: "stale"}, 409, "409: stale"},
+		{&peers.StatusError{Status: 409, Message: "stale"}, 409, "409: stale"},
 		{elsewhereError("http://other:8083/"), 409, "Cannot complete request momentarily due to no known leader URL, " +
 			"likely because a rebalance was underway."},
 	} {
@@ -287,7 +288,7 @@ func TestHealth(t *testing.T) {
 		began := time.Date(2026, 11, 22, 17, 0, 0, 0, time.UTC)
 		step(func(context.Context) error { return lateError{doing: "joining", began: began} }, 503,
 			`{"status":"starting","message":"Worker is still starting up. The worker is currently joining, which began at 2026-11-22T17:00:00.000Z"}`)
-		step(func(context.Context) error { return &leader.StatusError{Status: 503, Message: "x"} }, 503,
+		step(func(context.Context) error { return &peers.StatusError{Status: 503, Message: "x"} }, 503,
 			`{"status":"starting","message":"Worker is still starting up. 503: x"}`)
 		step(func(context.Context) error { return startingError{} }, 503, `{"status":"starting","message":"Worker is still starting up."}`)
 		step(nil, 200, `{"status":"healthy","message":"Worker has completed startup and is ready to handle requests."}`)
@@ -485,18 +486,58 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// TestSetCluster: with a cluster behind it the level is told to all, not set here.
-func TestSetCluster(t *testing.T) {
-	var told []string
-	registry := logging.NewRegistry(nil)
-	tell := func(_ context.Context, name, level string) error { told = append(told, name+"="+level); return nil }
-	s, err := New(DefaultConfig(), newFakeHerder(false), fakeRegistry(), NewLoggers(registry, tell), quiet())
+// fakeLevels is a herder with a cluster behind it.
+type fakeLevels struct {
+	*fakeHerder
+	told []string
+}
+
+func (f *fakeLevels) SetLoggerLevel(_ context.Context, logger, level string) error {
+	f.told = append(f.told, logger+"="+level)
+	return nil
+}
+
+// TestBeforeTheStart: until the worker has started only what it knows of itself is answered.
+func TestBeforeTheStart(t *testing.T) {
+	s, err := New(DefaultConfig(), fakeRegistry(), logging.NewRegistry(nil), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
+	early := map[string]int{
+		"GET /openapi.json": 200, "GET /admin/loggers": 200, "PUT /admin/loggers/a": 400,
+		"GET /admin/loggers/:logger": 404, "PUT /admin/loggers/:logger": 400,
+	}
+	for _, r := range append(s.publicRoutes(), s.adminRoutes()...) {
+		want := 503
+		if known, ok := early[r.method+" "+r.path]; ok {
+			want = known
+		}
+		w := do(s.main.Handler, r.method, r.path, "")
+		if w.Code != want || want == 503 && !strings.Contains(w.Body.String(), "Worker is still starting up.") {
+			t.Errorf("%s %s: %d %s, want %d", r.method, r.path, w.Code, w.Body, want)
+		}
+	}
+	s.Open(newFakeHerder(true))
+	if w := do(s.main.Handler, "GET", "/", ""); w.Code != 200 {
+		t.Errorf("after the start: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestSetCluster: with a cluster behind it the level is told to all, not set here.
+func TestSetCluster(t *testing.T) {
+	registry := logging.NewRegistry(nil)
+	s, err := New(DefaultConfig(), fakeRegistry(), registry, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := do(s.main.Handler, "PUT", "/admin/loggers/a.b?scope=CLUSTER", `{"level":"debug"}`); w.Code != 503 {
+		t.Errorf("before the start: %d %s", w.Code, w.Body)
+	}
+	herder := &fakeLevels{fakeHerder: newFakeHerder(false)}
+	s.Open(herder)
 	w := do(s.main.Handler, "PUT", "/admin/loggers/a.b?scope=CLUSTER", `{"level":"debug"}`)
-	if w.Code != 204 || fmt.Sprint(told) != "[a.b=DEBUG]" {
-		t.Errorf("%d %s %v", w.Code, w.Body, told)
+	if w.Code != 204 || fmt.Sprint(herder.told) != "[a.b=DEBUG]" {
+		t.Errorf("%d %s %v", w.Code, w.Body, herder.told)
 	}
 	if _, known := registry.Get("a.b"); known {
 		t.Error("it was set here, too")

@@ -8,11 +8,10 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 )
 
-// Herder is what REST needs of the worker. Every call obeys its context; a call that runs into
+// Herder is what REST needs of a worker that has started. Every call obeys its context; a call that runs into
 // the deadline returns an error that says at what stage (StageError). Errors are of the kinds of
 // connectors/errs: NotFound is 404, AlreadyExists 409, BadRequest and Config 400; see statusOf.
 type Herder interface {
-	// KafkaClusterID is known from the start.
 	KafkaClusterID() string
 	// Ready reports whether the herder has started (health: 503 until then); an error other than
 	// the context's says why it can't serve.
@@ -76,6 +75,12 @@ type Starter interface {
 	Started() bool
 }
 
+// LevelSetter is a herder that can have every worker of the cluster set the level of a logger
+// (scope=cluster); where it isn't, this worker is all of them.
+type LevelSetter interface {
+	SetLoggerLevel(ctx context.Context, logger, level string) error
+}
+
 // ElsewhereError is an error by which a herder says that another worker has to do it. The
 // server forwards the request there, as far as its hops permit.
 type ElsewhereError interface {
@@ -99,7 +104,7 @@ type StageError interface {
 	Stage() (doing string, began, completed time.Time)
 }
 
-// Forwarder sends a request on to another worker; package leader has one.
+// Forwarder sends a request on to another worker; package peers has one.
 type Forwarder interface {
 	// Forward sends the request to url, which is complete. Only the Authorization header is
 	// taken over. An error means that no answer came.

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
-	"github.com/troupe-connect/troupe/httpapi/leader"
+	"github.com/troupe-connect/troupe/httpapi/peers"
 )
 
 // The requests that workers send each other: signed with the session key of the group (KIP-507).
@@ -40,7 +40,7 @@ func (s *Server) fence(ctx context.Context, c *call) (answer, error) {
 
 // internal is the herder's side for other workers, once the request has proved to be from one.
 func (s *Server) internal(ctx context.Context, c *call, standalone string) (Internal, error) {
-	internal, distributed := s.herder.(Internal)
+	internal, distributed := c.herder.(Internal)
 	if !distributed {
 		return nil, recorded("%s", standalone)
 	}
@@ -53,11 +53,11 @@ func (s *Server) internal(ctx context.Context, c *call, standalone string) (Inte
 
 // verify checks the signature of a request between workers.
 func verify(c *call, key []byte, algorithms []string) error {
-	signature, algorithm := c.GetHeader(leader.SignatureHeader), c.GetHeader(leader.AlgorithmHeader)
+	signature, algorithm := c.GetHeader(peers.SignatureHeader), c.GetHeader(peers.AlgorithmHeader)
 	if signature == "" || algorithm == "" {
 		return errs.BadRequest.New("Internal request missing required signature")
 	}
-	mac, err := leader.DecodeSignature(algorithm, signature)
+	mac, err := peers.DecodeSignature(algorithm, signature)
 	if err != nil {
 		return errs.BadRequest.Wrap(err, "%v", err)
 	}
@@ -73,7 +73,7 @@ func verify(c *call, key []byte, algorithms []string) error {
 			message: "This worker is still starting up and has not been able to read a session key from the config topic yet",
 		}
 	}
-	if !leader.Valid(key, algorithm, c.body, mac) {
+	if !peers.Valid(key, algorithm, c.body, mac) {
 		return &coded{status: http.StatusForbidden, message: "Internal request contained invalid signature."}
 	}
 	return nil

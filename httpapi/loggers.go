@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -10,43 +9,6 @@ import (
 	"github.com/troupe-connect/troupe/httpapi/entity"
 	"github.com/troupe-connect/troupe/httpapi/logging"
 )
-
-// Loggers is what /admin/loggers needs; logging.Registry with NewLoggers is one.
-type Loggers interface {
-	// List is every logger with a level of its own.
-	List() map[string]logging.Level
-	// Get is a logger's level, its own or that of the nearest above; false if no logger has
-	// that name.
-	Get(name string) (logging.Level, bool)
-	// Set sets the level of a logger and of those below it on this worker and returns the names
-	// of those that changed, sorted.
-	Set(name string, level slog.Level) []string
-	// SetCluster makes every worker set the level.
-	SetCluster(ctx context.Context, name, level string) error
-}
-
-// NewLoggers serves a registry. cluster tells every worker, this one too, to set a level; nil in
-// standalone mode, where this worker is all of them.
-func NewLoggers(r *logging.Registry, cluster func(ctx context.Context, name, level string) error) Loggers {
-	return loggers{Registry: r, cluster: cluster}
-}
-
-type loggers struct {
-	*logging.Registry
-	cluster func(ctx context.Context, name, level string) error
-}
-
-func (l loggers) SetCluster(ctx context.Context, name, level string) error {
-	if l.cluster != nil {
-		return l.cluster(ctx, name, level)
-	}
-	parsed, err := logging.ParseLevel(level)
-	if err != nil {
-		return err
-	}
-	l.Set(name, parsed)
-	return nil
-}
 
 func (s *Server) listLoggers(context.Context, *call) (answer, error) {
 	levels := s.loggers.List()
@@ -85,7 +47,15 @@ func (s *Server) setLogger(ctx context.Context, c *call) (answer, error) {
 	name, scope := c.path("logger"), c.DefaultQuery("scope", "worker")
 	switch strings.ToLower(scope) {
 	case "cluster":
-		if err := s.loggers.SetCluster(ctx, name, strings.ToUpper(*text)); err != nil {
+		if c.herder == nil {
+			return answer{}, &coded{status: http.StatusServiceUnavailable, message: stillStarting}
+		}
+		all, clustered := c.herder.(LevelSetter)
+		if !clustered {
+			s.loggers.Set(name, level)
+			return empty(http.StatusNoContent)
+		}
+		if err := all.SetLoggerLevel(ctx, name, strings.ToUpper(*text)); err != nil {
 			return answer{}, err
 		}
 		return empty(http.StatusNoContent)

@@ -8,7 +8,7 @@ import (
 )
 
 func (s *Server) getOffsets(ctx context.Context, c *call) (answer, error) {
-	offsets, err := s.herder.Offsets(ctx, c.path("connector"))
+	offsets, err := c.herder.Offsets(ctx, c.path("connector"))
 	if err != nil {
 		return answer{}, err
 	}
@@ -23,7 +23,7 @@ func (s *Server) patchOffsets(ctx context.Context, c *call) (answer, error) {
 	if len(offsets) == 0 {
 		return answer{}, errs.BadRequest.New("Partitions / offsets need to be provided for an alter offsets request")
 	}
-	message, err := s.herder.AlterOffsets(ctx, c.path("connector"), offsets)
+	message, err := c.herder.AlterOffsets(ctx, c.path("connector"), offsets)
 	if err != nil {
 		return s.elsewhere(ctx, c, err)
 	}
@@ -31,7 +31,7 @@ func (s *Server) patchOffsets(ctx context.Context, c *call) (answer, error) {
 }
 
 func (s *Server) deleteOffsets(ctx context.Context, c *call) (answer, error) {
-	message, err := s.herder.ResetOffsets(ctx, c.path("connector"))
+	message, err := c.herder.ResetOffsets(ctx, c.path("connector"))
 	if err != nil {
 		return s.elsewhere(ctx, c, err)
 	}

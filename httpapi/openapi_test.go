@@ -31,7 +31,7 @@ func TestOpenAPI(t *testing.T) {
 			described = append(described, strings.ToUpper(method)+" "+path)
 		}
 	}
-	s, err := New(DefaultConfig(), newFakeHerder(true), fakeRegistry(), NewLoggers(logging.NewRegistry(nil), nil), slog.New(slog.DiscardHandler))
+	s, err := New(DefaultConfig(), fakeRegistry(), logging.NewRegistry(nil), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

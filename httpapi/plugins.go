@@ -103,7 +103,7 @@ func (s *Server) validate(ctx context.Context, c *call) (answer, error) {
 	if class := given["connector.class"]; class != nil && !strings.HasSuffix(aliasOf(*class), aliasOf(name)) {
 		return answer{}, errs.BadRequest.New("Included connector type %s does not match request type %s", *class, name)
 	}
-	infos, err := s.herder.Validate(ctx, given)
+	infos, err := c.herder.Validate(ctx, given)
 	if err != nil {
 		if ctx.Err() != nil {
 			return answer{}, err

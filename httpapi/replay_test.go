@@ -183,10 +183,11 @@ func startHandler(t *testing.T, cfg Config, h Herder) string {
 
 func startLogging(t *testing.T, cfg Config, h Herder, log *slog.Logger) string {
 	t.Helper()
-	s, err := New(cfg, h, fakeRegistry(), NewLoggers(logging.NewRegistry(nil), nil), log)
+	s, err := New(cfg, fakeRegistry(), logging.NewRegistry(nil), log)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Open(h)
 	srv := httptest.NewServer(s.main.Handler)
 	t.Cleanup(srv.Close)
 	return srv.URL

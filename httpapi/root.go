@@ -10,19 +10,31 @@ import (
 	"github.com/troupe-connect/troupe/httpapi/entity"
 )
 
-func (s *Server) root(context.Context, *call) (answer, error) {
-	return ok(entity.ServerInfo{Version: s.cfg.Version, Commit: s.cfg.Commit, KafkaClusterID: s.herder.KafkaClusterID()})
+func (s *Server) root(_ context.Context, c *call) (answer, error) {
+	return ok(entity.ServerInfo{Version: s.cfg.Version, Commit: s.cfg.Commit, KafkaClusterID: c.herder.KafkaClusterID()})
 }
 
 // startedFlag remembers that the herder was ready once: from then on a herder that doesn't
 // answer in time is unhealthy, before it is still starting.
 type startedFlag struct{ atomic.Bool }
 
-func (s *Server) health(ctx context.Context, _ *call) (answer, error) {
-	if h, ok := s.herder.(Starter); ok && h.Started() {
+const stillStarting = "Worker is still starting up."
+
+// starting is the answer of /health before the worker's first start is complete.
+func starting(detail string) (answer, error) {
+	return answer{status: http.StatusServiceUnavailable, body: entity.WorkerStatus{
+		Status: "starting", Message: stillStarting + detail,
+	}}, nil
+}
+
+func (s *Server) health(ctx context.Context, c *call) (answer, error) {
+	if c.herder == nil {
+		return starting("")
+	}
+	if h, ok := c.herder.(Starter); ok && h.Started() {
 		s.started.Store(true)
 	}
-	err := s.herder.Ready(ctx)
+	err := c.herder.Ready(ctx)
 	if err == nil {
 		s.started.Store(true)
 		return ok(entity.WorkerStatus{
@@ -38,7 +50,6 @@ func (s *Server) health(ctx context.Context, _ *call) (answer, error) {
 	if detail == "" && !timedOut {
 		detail = errs.Message(err)
 	}
-	const stillStarting = "Worker is still starting up."
 	if detail == stillStarting {
 		detail = "" // a herder may say it in the same words
 	}
@@ -46,11 +57,9 @@ func (s *Server) health(ctx context.Context, _ *call) (answer, error) {
 		detail = " " + detail
 	}
 	var known StatusError
-	starting := errors.As(err, &known) && known.StatusCode() == http.StatusServiceUnavailable
-	if starting || timedOut && !s.started.Load() {
-		return answer{status: http.StatusServiceUnavailable, body: entity.WorkerStatus{
-			Status: "starting", Message: stillStarting + detail,
-		}}, nil
+	unavailable := errors.As(err, &known) && known.StatusCode() == http.StatusServiceUnavailable
+	if unavailable || timedOut && !s.started.Load() {
+		return starting(detail)
 	}
 	return answer{status: http.StatusInternalServerError, body: entity.WorkerStatus{
 		Status:  "unhealthy",

@@ -19,7 +19,9 @@ type route struct {
 	run func(ctx context.Context, c *call) (answer, error)
 	// anyBody: the body need not be JSON, as with the requests between workers.
 	anyBody bool
-	health  bool // GET /health has a deadline of its own
+	// early: it is answered before there is a herder too (Server.Open); the rest is 503 until then.
+	early  bool
+	health bool // GET /health has a deadline of its own
 }
 
 // answer is what a handler answers with; a nil body is none.
@@ -38,8 +40,8 @@ func (s *Server) publicRoutes() []route {
 	const connector = "/connectors/:connector"
 	return []route{
 		{method: "GET", path: "/", run: s.root},
-		{method: "GET", path: "/health", run: s.health, health: true},
-		{method: "GET", path: "/openapi.json", run: s.openAPI},
+		{method: "GET", path: "/health", run: s.health, early: true, health: true},
+		{method: "GET", path: "/openapi.json", run: s.openAPI, early: true},
 		{method: "GET", path: "/connectors", run: s.listConnectors},
 		{method: "POST", path: "/connectors", run: s.createConnector},
 		{method: "GET", path: connector, run: s.getConnector},
@@ -71,9 +73,9 @@ func (s *Server) publicRoutes() []route {
 // adminRoutes are those of admin.listeners, or of listeners too.
 func (s *Server) adminRoutes() []route {
 	return []route{
-		{method: "GET", path: "/admin/loggers", run: s.listLoggers},
-		{method: "GET", path: "/admin/loggers/:logger", run: s.getLogger},
-		{method: "PUT", path: "/admin/loggers/:logger", run: s.setLogger},
+		{method: "GET", path: "/admin/loggers", run: s.listLoggers, early: true},
+		{method: "GET", path: "/admin/loggers/:logger", run: s.getLogger, early: true},
+		{method: "PUT", path: "/admin/loggers/:logger", run: s.setLogger, early: true},
 	}
 }
 

@@ -8,11 +8,13 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/troupe-connect/troupe/connectors/plugin"
+	"github.com/troupe-connect/troupe/httpapi/logging"
 )
 
 // Limits of a connection. They bound what a slow or hostile client can hold.
@@ -31,12 +33,12 @@ const (
 var errShutdown = errors.New("the worker is shutting down")
 
 // Server is the REST server of a worker. Its methods may be called from any goroutine, in the
-// order Listen, Serve, Shutdown.
+// order Listen, Serve, Shutdown; Open at any time.
 type Server struct {
 	cfg      Config
-	herder   Herder
+	herder   atomic.Pointer[Herder] // nil until Open
 	plugins  *plugin.Registry
-	loggers  Loggers
+	loggers  *logging.Registry
 	log      *slog.Logger
 	auth     Authenticator
 	started  startedFlag
@@ -60,8 +62,9 @@ type boundListener struct {
 
 // New makes a server. It fails with errs.Config if a setting is wrong: a listener without
 // certificate, a header rule that can't be read, an extension that isn't known, a login file
-// that can't be read. It doesn't listen yet.
-func New(cfg Config, h Herder, reg *plugin.Registry, loggers Loggers, log *slog.Logger) (*Server, error) {
+// that can't be read. It doesn't listen yet. Until it is given a herder (Open) the worker is still
+// starting: /health says so, and requests for connectors are 503.
+func New(cfg Config, reg *plugin.Registry, loggers *logging.Registry, log *slog.Logger) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
@@ -76,7 +79,7 @@ func New(cfg Config, h Herder, reg *plugin.Registry, loggers Loggers, log *slog.
 	if open, mayBe := auth.(interface{ Open() bool }); mayBe && open.Open() {
 		log.Warn("the file of users for REST is empty: every request is permitted, as in the JVM worker", "file", cfg.LoginConfig)
 	}
-	s := &Server{cfg: cfg, herder: h, plugins: reg, loggers: loggers, log: log, auth: auth, patience: readBodyTimeout, ended: make(chan struct{})}
+	s := &Server{cfg: cfg, plugins: reg, loggers: loggers, log: log, auth: auth, patience: readBodyTimeout, ended: make(chan struct{})}
 	public := s.publicRoutes()
 	if cfg.AdminListeners == nil {
 		public = append(public, s.adminRoutes()...)
@@ -86,6 +89,17 @@ func New(cfg Config, h Herder, reg *plugin.Registry, loggers Loggers, log *slog.
 		s.admin = s.server(s.engine(s.adminRoutes(), nil))
 	}
 	return s, nil
+}
+
+// Open gives the server the worker that it is for, once that has started.
+func (s *Server) Open(h Herder) { s.herder.Store(&h) }
+
+// current is the herder, nil before Open.
+func (s *Server) current() Herder {
+	if h := s.herder.Load(); h != nil {
+		return *h
+	}
+	return nil
 }
 
 // engine makes gin answer for the routes. gin matches the path still escaped, see clean.

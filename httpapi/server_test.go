@@ -35,10 +35,11 @@ func local() Config {
 // serve runs a server and returns it with its addresses and what Serve will return.
 func serve(t *testing.T, cfg Config, h Herder) (*Server, []net.Addr, <-chan error) {
 	t.Helper()
-	s, err := New(cfg, h, fakeRegistry(), NewLoggers(logging.NewRegistry(nil), nil), slog.New(slog.DiscardHandler))
+	s, err := New(cfg, fakeRegistry(), logging.NewRegistry(nil), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Open(h)
 	addrs, err := s.Listen()
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +97,7 @@ func TestServeAndShutdown(t *testing.T) {
 }
 
 func TestShutdownWithoutServe(t *testing.T) {
-	s, err := New(local(), newFakeHerder(true), fakeRegistry(), nil, slog.New(slog.DiscardHandler))
+	s, err := New(local(), fakeRegistry(), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +173,7 @@ func TestShutdownAnswers(t *testing.T) {
 }
 
 func TestServeEndsWithContext(t *testing.T) {
-	s, err := New(local(), newFakeHerder(true), fakeRegistry(), nil, slog.New(slog.DiscardHandler))
+	s, err := New(local(), fakeRegistry(), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +195,7 @@ func TestListenFailsWhole(t *testing.T) {
 	defer taken.Close()
 	cfg := local()
 	cfg.Listeners = append(cfg.Listeners, Listener{Scheme: "http", Host: "127.0.0.1", Port: taken.Addr().(*net.TCPAddr).Port})
-	s, err := New(cfg, newFakeHerder(true), fakeRegistry(), nil, slog.New(slog.DiscardHandler))
+	s, err := New(cfg, fakeRegistry(), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +329,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := local()
 			tt.change(&cfg)
-			_, err := New(cfg, newFakeHerder(true), fakeRegistry(), nil, slog.New(slog.DiscardHandler))
+			_, err := New(cfg, fakeRegistry(), nil, slog.New(slog.DiscardHandler))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want something of %q", err, tt.want)
 			}
@@ -376,10 +377,11 @@ func TestHeaderLimit(t *testing.T) {
 // request it belongs to.
 func TestSlowBody(t *testing.T) {
 	herder := newFakeHerder(true)
-	s, err := New(local(), herder, fakeRegistry(), NewLoggers(logging.NewRegistry(nil), nil), slog.New(slog.DiscardHandler))
+	s, err := New(local(), fakeRegistry(), logging.NewRegistry(nil), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Open(herder)
 	s.patience = 100 * time.Millisecond
 	herder.before = func(ctx context.Context, _ string) error {
 		select {

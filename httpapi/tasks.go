@@ -8,7 +8,7 @@ import (
 )
 
 func (s *Server) getTasks(ctx context.Context, c *call) (answer, error) {
-	tasks, err := s.herder.TaskConfigs(ctx, c.path("connector"))
+	tasks, err := c.herder.TaskConfigs(ctx, c.path("connector"))
 	if err != nil {
 		return answer{}, err
 	}
@@ -20,7 +20,7 @@ func (s *Server) getTaskStatus(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	status, err := s.herder.TaskStatus(ctx, id)
+	status, err := c.herder.TaskStatus(ctx, id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -32,7 +32,7 @@ func (s *Server) restartTask(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := s.herder.RestartTask(ctx, id); err != nil {
+	if err := c.herder.RestartTask(ctx, id); err != nil {
 		return s.elsewhere(ctx, c, err)
 	}
 	return empty(http.StatusNoContent)

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"github.com/troupe-connect/troupe/httpapi/leader"
+	"github.com/troupe-connect/troupe/httpapi/peers"
 )
 
 // TestInternalRequests is the table of KIP-507: what each wrong signature is answered with.
@@ -20,7 +20,7 @@ func TestInternalRequests(t *testing.T) {
 	key := []byte("0123456789abcdef0123456789abcdef")
 	const path, body = "/connectors/a/tasks", `[{"x":"1"},{}]`
 	sign := func(key []byte, algorithm string) string {
-		signature, err := leader.Sign(key, algorithm, []byte(body))
+		signature, err := peers.Sign(key, algorithm, []byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestInternalRequests(t *testing.T) {
 			herder := &fakeInternal{fakeHerder: newFakeHerder(false), key: tt.key, required: !tt.notRequired}
 			h := handler(t, DefaultConfig(), herder, quiet())
 			do(h, "POST", "/connectors", `{"name":"a","config":`+source+`}`)
-			headers := []string{leader.SignatureHeader, tt.signature, leader.AlgorithmHeader, tt.algorithm, "Content-Type", "application/octet-stream"}
+			headers := []string{peers.SignatureHeader, tt.signature, peers.AlgorithmHeader, tt.algorithm, "Content-Type", "application/octet-stream"}
 			w := do(h, "POST", path, body, headers...)
 			if w.Code != tt.status || (len(herder.got) == 2) != (tt.status == 204) {
 				t.Errorf("%d %s, got %v", w.Code, w.Body, herder.got)
@@ -157,9 +157,9 @@ func TestForwardBetweenServers(t *testing.T) {
 		return nil
 	}
 	cfg := DefaultConfig()
-	transport := leader.Transport()
+	transport := peers.Transport(nil)
 	t.Cleanup(transport.CloseIdleConnections)
-	cfg.Forward = leader.NewClient(transport)
+	cfg.Forward = peers.NewClient(transport)
 	w := do(handler(t, cfg, following, quiet()), "PUT", "/connectors/x%2Fy/config", source)
 	if w.Code != 201 || leading.connectors["x/y"] == nil {
 		t.Errorf("%d %s", w.Code, w.Body)

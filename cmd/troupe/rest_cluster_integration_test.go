@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
-	"github.com/troupe-connect/troupe/httpapi/leader"
+	"github.com/troupe-connect/troupe/httpapi/peers"
 )
 
 // TestRequestsAcrossWorkers asks the worker that does not lead for what only the leader may do, and
@@ -90,11 +90,11 @@ func (a across) signatures() {
 	a.Helper()
 	const body = `[{"file":"x"}]`
 	sign := func(key []byte, algorithm, body string) []string {
-		signature, err := leader.Sign(key, algorithm, []byte(body))
+		signature, err := peers.Sign(key, algorithm, []byte(body))
 		if err != nil {
 			a.Fatal(err)
 		}
-		return []string{leader.SignatureHeader, signature, leader.AlgorithmHeader, algorithm}
+		return []string{peers.SignatureHeader, signature, peers.AlgorithmHeader, algorithm}
 	}
 	right, empty := sign(a.key, "HmacSHA256", body), sign(a.key, "HmacSHA256", "")
 	other := sign([]byte("some other key of the same kind"), "HmacSHA256", body)

@@ -22,8 +22,8 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config/provider"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 	"github.com/troupe-connect/troupe/httpapi"
-	"github.com/troupe-connect/troupe/httpapi/leader"
 	"github.com/troupe-connect/troupe/httpapi/logging"
+	"github.com/troupe-connect/troupe/httpapi/peers"
 )
 
 // Exit codes of the JVM's scripts.
@@ -102,9 +102,8 @@ type node struct {
 	rest      *httpapi.Server
 	url       string
 	workerID  string
-	herder    *gate
-	others    *leader.Client // to the other workers of the cluster; nil if standalone
-	worker    running        // nil until it has started
+	others    *peers.Client // to the other workers of the cluster; nil if standalone
+	worker    running       // nil until it has started
 	// begin starts the actors, in the way of the mode.
 	begin func(ctx context.Context, clusterID string) (running, error)
 }
@@ -121,7 +120,7 @@ type running interface {
 // Standalone runs a standalone worker until ctx ends, and then stops it in order. Errors carry
 // the exit code.
 func Standalone(ctx context.Context, opts Options) error {
-	n := &node{opts: opts, mode: settings.Standalone, herder: &gate{}}
+	n := &node{opts: opts, mode: settings.Standalone}
 	n.begin = n.beginStandalone
 	return n.run(ctx)
 }
@@ -129,7 +128,7 @@ func Standalone(ctx context.Context, opts Options) error {
 // Distributed runs a worker of a cluster until ctx ends, and then stops it in order: its work goes
 // to the other workers. Errors carry the exit code.
 func Distributed(ctx context.Context, opts Options) error {
-	n := &node{opts: opts, mode: settings.Distributed, herder: &gate{}}
+	n := &node{opts: opts, mode: settings.Distributed}
 	n.begin = n.beginDistributed
 	return n.run(ctx)
 }
@@ -223,8 +222,11 @@ func (n *node) listen() error {
 	if err != nil {
 		return err
 	}
-	herder, loggers := n.front(&cfg)
-	n.rest, err = httpapi.New(cfg, herder, n.registry, loggers, n.log.With("logger", "org.apache.kafka.connect.runtime.rest"))
+	if n.mode == settings.Distributed {
+		n.others = peers.NewClient(peers.Transport(n.settings.Rest.TLS))
+		cfg.Forward = n.others
+	}
+	n.rest, err = httpapi.New(cfg, n.registry, n.levels, n.log.With("logger", "org.apache.kafka.connect.runtime.rest"))
 	if err != nil {
 		return err
 	}
@@ -266,17 +268,6 @@ func localIP(ip net.IP) string {
 	return "127.0.0.1"
 }
 
-// front is what the REST server sees of the mode.
-func (n *node) front(cfg *httpapi.Config) (httpapi.Herder, httpapi.Loggers) {
-	if n.mode == settings.Standalone {
-		return n.herder, httpapi.NewLoggers(n.levels, nil)
-	}
-	n.others = leader.NewClient(peerTransport(n.settings.Rest.TLS))
-	cfg.Forward = n.others
-	m := member{n.herder}
-	return m, httpapi.NewLoggers(n.levels, m.SetLoggerLevel)
-}
-
 // start finds the cluster and starts the actors.
 func (n *node) start(ctx context.Context) error {
 	cluster, err := n.clusterID(ctx)
@@ -286,7 +277,7 @@ func (n *node) start(ctx context.Context) error {
 	if n.worker, err = n.begin(ctx, cluster); err != nil {
 		return err
 	}
-	n.herder.open(n.worker)
+	n.rest.Open(n.worker)
 	return nil
 }
 

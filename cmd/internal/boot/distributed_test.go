@@ -218,18 +218,3 @@ func TestStoppedWhileStarting(t *testing.T) {
 		t.Errorf("it does not end\n%s", log)
 	}
 }
-
-// TestGateBeforeTheStart answers what comes before the worker is there.
-func TestGateBeforeTheStart(t *testing.T) {
-	m := member{&gate{}}
-	_, _, _, keyErr := m.SessionKey(t.Context())
-	for what, err := range map[string]error{
-		"SessionKey": keyErr, "PutTaskConfigs": m.PutTaskConfigs(t.Context(), "c", nil), "FenceZombies": m.FenceZombies(t.Context(), "c"),
-		"SetLoggerLevel": m.SetLoggerLevel(t.Context(), "l", "INFO"), "Ready": m.Ready(t.Context()),
-	} {
-		var known interface{ StatusCode() int }
-		if !errors.As(err, &known) || known.StatusCode() != http.StatusServiceUnavailable {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-}

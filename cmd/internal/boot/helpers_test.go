@@ -1,14 +1,6 @@
 package boot
 
-import (
-	"maps"
-	"path/filepath"
-)
-
-// secret is a store or certificate among the test data.
-func secret(name string) string {
-	return filepath.Join("..", "..", "..", "testdata", "security", name)
-}
+import "maps"
 
 func with(props map[string]string, pairs ...string) map[string]string {
 	out := maps.Clone(props)

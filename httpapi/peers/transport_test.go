@@ -1,20 +1,21 @@
-package boot
+package peers
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/troupe-connect/troupe/cluster/security"
-	"github.com/troupe-connect/troupe/httpapi/leader"
 )
 
-// TestPeerTransport has a worker with https listeners asked by another one.
-func TestPeerTransport(t *testing.T) {
+// TestTransport has a worker with https listeners asked by another one.
+func TestTransport(t *testing.T) {
 	server := map[string]string{"ssl.keystore.type": "PEM", "ssl.keystore.location": secret("server.pem")}
 	mutual := with(server, "ssl.client.auth", "required", "ssl.truststore.location", secret("trust.jks"), "ssl.truststore.password", "store-secret")
 	trust := map[string]string{"ssl.truststore.location": secret("trust.jks"), "ssl.truststore.password": "store-secret"}
@@ -39,7 +40,7 @@ func TestPeerTransport(t *testing.T) {
 		{"http needs no stores", nil, with(trust, "ssl.truststore.location", secret("none.jks")), "localhost", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			client := leader.NewClient(peerTransport(tt.client))
+			client := NewClient(Transport(tt.client))
 			defer client.Close()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
@@ -89,4 +90,17 @@ func peerServer(t *testing.T, settings map[string]string, host string) string {
 		t.Fatal(err)
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// secret is a store or certificate among the test data.
+func secret(name string) string {
+	return filepath.Join("..", "..", "testdata", "security", name)
+}
+
+func with(props map[string]string, pairs ...string) map[string]string {
+	out := maps.Clone(props)
+	for i := 0; i < len(pairs); i += 2 {
+		out[pairs[i]] = pairs[i+1]
+	}
+	return out
 }

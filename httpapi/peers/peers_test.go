@@ -1,4 +1,4 @@
-package leader
+package peers
 
 import (
 	"context"
@@ -58,7 +58,7 @@ func hexOf(b []byte) string {
 }
 
 func TestPutTaskConfigs(t *testing.T) {
-	key := Key{Secret: []byte("k"), Algorithm: "HmacSHA256"}
+	key, algorithm := []byte("k"), "HmacSHA256"
 	var path, body, accept string
 	var valid bool
 	status, text := 204, ""
@@ -66,34 +66,34 @@ func TestPutTaskConfigs(t *testing.T) {
 		raw, _ := io.ReadAll(r.Body)
 		path, body, accept = r.Method+" "+r.URL.EscapedPath(), string(raw), r.Header.Get("Accept")
 		mac, err := DecodeSignature(r.Header.Get(AlgorithmHeader), r.Header.Get(SignatureHeader))
-		valid = err == nil && Valid(key.Secret, r.Header.Get(AlgorithmHeader), raw, mac)
+		valid = err == nil && Valid(key, r.Header.Get(AlgorithmHeader), raw, mac)
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, text)
 	}))
 	defer srv.Close()
 	c := NewClient(nil)
-	if err := c.PutTaskConfigs(t.Context(), srv.URL+"/", "a/b c", []map[string]string{{"x": "1"}}, key); err != nil {
+	if err := c.PutTaskConfigs(t.Context(), srv.URL+"/", "a/b c", []map[string]string{{"x": "1"}}, key, algorithm); err != nil {
 		t.Fatal(err)
 	}
 	if path != "POST /connectors/a%2Fb%20c/tasks" || body != `[{"x":"1"}]` || accept != "application/json" || !valid {
 		t.Errorf("%s %s %s %v", path, body, accept, valid)
 	}
-	if err := c.PutTaskConfigs(t.Context(), srv.URL, "a", nil, key); err != nil || body != "[]" {
+	if err := c.PutTaskConfigs(t.Context(), srv.URL, "a", nil, key, algorithm); err != nil || body != "[]" {
 		t.Errorf("no tasks: %s %v", body, err)
 	}
-	if err := c.FenceZombies(t.Context(), srv.URL, "a", key); err != nil || path != "PUT /connectors/a/fence" || body != "" || !valid {
+	if err := c.FenceZombies(t.Context(), srv.URL, "a", key, algorithm); err != nil || path != "PUT /connectors/a/fence" || body != "" || !valid {
 		t.Errorf("%s %s %v %v", path, body, valid, err)
 	}
-	if err := c.FenceZombies(t.Context(), srv.URL, "a", Key{}); err != nil || valid {
+	if err := c.FenceZombies(t.Context(), srv.URL, "a", nil, ""); err != nil || valid {
 		t.Errorf("unsigned: %v %v", valid, err)
 	}
 	status, text = 409, `{"error_code":409,"message":"rebalance"}`
 	var refusal *StatusError
-	if err := c.FenceZombies(t.Context(), srv.URL, "a", key); !errors.As(err, &refusal) || refusal.StatusCode() != 409 || refusal.Message != "rebalance" {
+	if err := c.FenceZombies(t.Context(), srv.URL, "a", key, algorithm); !errors.As(err, &refusal) || refusal.StatusCode() != 409 || refusal.Message != "rebalance" {
 		t.Errorf("refused: %v", err)
 	}
 	status, text = 502, `<html>`
-	if err := c.FenceZombies(t.Context(), srv.URL, "a", key); !errors.As(err, &refusal) || refusal.Message != "Bad Gateway" {
+	if err := c.FenceZombies(t.Context(), srv.URL, "a", key, algorithm); !errors.As(err, &refusal) || refusal.Message != "Bad Gateway" {
 		t.Errorf("refused by something else: %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestForward(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	transport := Transport()
+	transport := Transport(nil)
 	defer transport.CloseIdleConnections()
 	c := NewClient(transport)
 	if status, body, err := c.Forward(t.Context(), "GET", srv.URL+"/x", "Basic abc", nil); err != nil || status != 200 || string(body) != "Basic abc" {

@@ -1,4 +1,4 @@
-package boot
+package peers
 
 import (
 	"context"
@@ -10,30 +10,23 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/cluster/security"
-	"github.com/troupe-connect/troupe/httpapi/leader"
 )
 
 // dialTimeout bounds how long the connection to another worker may take to be made; the request's
 // own deadline holds for the rest.
 const dialTimeout = 15 * time.Second
 
-// peers is package leader's client as the actors want it.
-type peers struct{ client *leader.Client }
-
-func (p peers) PutTaskConfigs(ctx context.Context, url, connector string, configs []map[string]string, key []byte, algorithm string) error {
-	return p.client.PutTaskConfigs(ctx, url, connector, configs, leader.Key{Secret: key, Algorithm: algorithm})
-}
-
-func (p peers) FenceZombies(ctx context.Context, url, connector string, key []byte, algorithm string) error {
-	return p.client.FenceZombies(ctx, url, connector, leader.Key{Secret: key, Algorithm: algorithm})
-}
-
-// peerTransport carries requests to other workers. Those with https listeners are spoken to with the
-// TLS settings of this worker's own listeners (props, without prefix), as among JVM workers. Stores are
-// opened at each connection: renewed certificates count without a restart, and settings that are meant
-// for brokers only do no harm where all listeners are http.
-func peerTransport(props map[string]string) *http.Transport {
-	t := leader.Transport()
+// Transport carries requests to other workers: few connections, none kept long. Those with https
+// listeners are spoken to with the TLS settings of this worker's own listeners (props, without
+// prefix), as among JVM workers. Stores are opened at each connection: renewed certificates count
+// without a restart, and settings that are meant for brokers only do no harm where all listeners are
+// http.
+func Transport(props map[string]string) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http documents it
+	t.Proxy = nil                                        // workers reach each other directly
+	t.MaxIdleConnsPerHost = 2
+	t.IdleConnTimeout = 30 * time.Second
+	t.ResponseHeaderTimeout = 0 // the context holds the deadline
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	t.DialContext = dialer.DialContext
 	t.ForceAttemptHTTP2 = false // DialTLSContext settles on HTTP/1.1

@@ -1,7 +1,7 @@
-// Package leader is how a worker talks to other workers: it signs requests with the session key
-// of the group (KIP-507), verifies signatures and sends requests on. It knows nothing of who is
-// leader; callers give the address.
-package leader
+// Package peers is how a worker talks to other workers: it signs requests with the session key
+// of the group (KIP-507), verifies signatures, sends requests on, and knows how to reach https
+// listeners. It knows nothing of who is leader; callers give the address.
+package peers
 
 import (
 	"bytes"
@@ -19,7 +19,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // Headers of a signed request.
@@ -115,13 +114,6 @@ func (c *Client) Forward(ctx context.Context, method, url, authorization string,
 	return c.send(ctx, method, url, header, body)
 }
 
-// Key is the session key with the algorithm to sign with (inter.worker.signature.algorithm). The
-// zero Key leaves a request unsigned, as before KIP-507.
-type Key struct {
-	Secret    []byte
-	Algorithm string
-}
-
 // StatusError is an answer of 400 and above.
 type StatusError struct {
 	Status  int
@@ -134,8 +126,9 @@ func (e *StatusError) Error() string { return fmt.Sprintf("%d: %s", e.Status, e.
 func (e *StatusError) StatusCode() int { return e.Status }
 
 // PutTaskConfigs gives the task configurations of a connector to the worker at base, which is the
-// leader. A refusal is a *StatusError.
-func (c *Client) PutTaskConfigs(ctx context.Context, base, connector string, configs []map[string]string, key Key) error {
+// leader. key is the session key and algorithm the one to sign with (inter.worker.signature.algorithm);
+// without a key the request is unsigned, as before KIP-507. A refusal is a *StatusError.
+func (c *Client) PutTaskConfigs(ctx context.Context, base, connector string, configs []map[string]string, key []byte, algorithm string) error {
 	if configs == nil {
 		configs = []map[string]string{}
 	}
@@ -143,24 +136,24 @@ func (c *Client) PutTaskConfigs(ctx context.Context, base, connector string, con
 	if err != nil {
 		return fmt.Errorf("task configurations of %s: %w", connector, err)
 	}
-	return c.signed(ctx, http.MethodPost, base, connector, "tasks", body, key)
+	return c.signed(ctx, http.MethodPost, base, connector, "tasks", body, key, algorithm)
 }
 
 // FenceZombies asks the worker at base, which is the leader, to shut out the earlier generations
 // of a source's tasks. A refusal is a *StatusError.
-func (c *Client) FenceZombies(ctx context.Context, base, connector string, key Key) error {
-	return c.signed(ctx, http.MethodPut, base, connector, "fence", nil, key)
+func (c *Client) FenceZombies(ctx context.Context, base, connector string, key []byte, algorithm string) error {
+	return c.signed(ctx, http.MethodPut, base, connector, "fence", nil, key, algorithm)
 }
 
-func (c *Client) signed(ctx context.Context, method, base, connector, action string, body []byte, key Key) error {
+func (c *Client) signed(ctx context.Context, method, base, connector, action string, body, key []byte, algorithm string) error {
 	header := http.Header{}
-	if key.Secret != nil {
-		signature, err := Sign(key.Secret, key.Algorithm, body)
+	if key != nil {
+		signature, err := Sign(key, algorithm, body)
 		if err != nil {
 			return err
 		}
 		header.Set(SignatureHeader, signature)
-		header.Set(AlgorithmHeader, key.Algorithm)
+		header.Set(AlgorithmHeader, algorithm)
 	}
 	target := strings.TrimSuffix(base, "/") + "/connectors/" + url.PathEscape(connector) + "/" + action
 	status, answer, err := c.send(ctx, method, target, header, body)
@@ -200,14 +193,4 @@ func (c *Client) send(ctx context.Context, method, url string, header http.Heade
 		return 0, nil, fmt.Errorf("answer of %s: %w", url, err)
 	}
 	return answer.StatusCode, data, nil
-}
-
-// Transport is a transport for requests between workers: few connections, none kept long.
-func Transport() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http documents it
-	t.Proxy = nil                                        // workers reach each other directly
-	t.MaxIdleConnsPerHost = 2
-	t.IdleConnTimeout = 30 * time.Second
-	t.ResponseHeaderTimeout = 0 // the context holds the deadline
-	return t
 }
