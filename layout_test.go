@@ -49,7 +49,9 @@ var layoutRules = []struct {
 	{"smt/...", []string{"smt", "$values", "$java", "smt/internal/..."}},
 
 	{"codecs", []string{"$values"}},
-	{"codecs/registry/...", []string{"codecs", "$values", "$java"}},
+	{"codecs/registry/registrytest", []string{"codecs", "codecs/registry", "$values", "connectors/data/datatest"}},
+	{"codecs/registry/embedded", []string{"codecs/registry", "connectors/errs"}}, // _schemas comes through an interface
+	{"codecs/registry", []string{"codecs", "$values", "$java"}},                  // TLS comes through registry.WithTLS
 	{"codecs/...", []string{"codecs", "$values", "$java", "codecs/registry"}},
 
 	{"cluster/state", []string{"connectors/plugin"}},
@@ -230,6 +232,9 @@ func TestLayoutRules(t *testing.T) {
 		{"connectors/mirror", "cluster/kafka", false, true},
 		{"codecs/avro", "codecs/registry", false, true},
 		{"codecs/json", "codecs/avro", false, false},
+		{"codecs/registry", "cluster/security", false, false},
+		{"codecs/registry/embedded", "cluster/kafka", false, false},
+		{"codecs/registry/embedded", "codecs/registry", false, true},
 		{"cluster/assign", "cluster/kafka", false, false},
 		{"cluster/storage", "codecs/json", false, true},
 		{"cluster/kafka", "actors", false, false},

@@ -40,6 +40,12 @@ var (
 	Serialization = &Kind{"org.apache.kafka.common.errors.SerializationException", nil}
 	// Authorization is a refusal by a broker or an external system; it isn't retried.
 	Authorization = &Kind{"org.apache.kafka.common.errors.AuthorizationException", nil}
+	// Network, Disconnect, Throttled and Timeout are Kafka's own retriable exceptions, which Connect
+	// doesn't retry.
+	Network    = &Kind{"org.apache.kafka.common.errors.NetworkException", nil}
+	Disconnect = &Kind{"org.apache.kafka.common.errors.DisconnectException", nil}
+	Throttled  = &Kind{"org.apache.kafka.common.errors.ThrottlingQuotaExceededException", nil}
+	Timeout    = &Kind{"org.apache.kafka.common.errors.TimeoutException", nil}
 	// IllegalArgument and the like stand for java.lang exceptions that say no more than that a
 	// call fails.
 	IllegalArgument = &Kind{"java.lang.IllegalArgumentException", nil}

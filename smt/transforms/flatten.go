@@ -184,6 +184,9 @@ func (t *flatten) planNode(b *data.Builder, schema *data.Schema, prefix string, 
 		}
 		switch f.Schema.Type() {
 		case data.StructType:
+			if f.Schema.Refers() != nil { // it has no end
+				return nil, errTooDeep(name)
+			}
 			from, _ := def.(*data.Struct)
 			node, err := t.planNode(b, f.Schema, name, opt, from, depth+1)
 			if err != nil {

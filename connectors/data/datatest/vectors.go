@@ -3,8 +3,10 @@ package datatest
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -118,7 +120,7 @@ func CategoryOf(err error) string {
 func simple(class string) string { return class[strings.LastIndexByte(class, '.')+1:] }
 
 // Vectors reads the cases of a file: of the directory that VECTORS_DIR names, where a missing
-// file skips the test, else of testdata/vectors.
+// file skips the test, else of testdata/vectors, where large files are compressed (.gz).
 func Vectors(t testing.TB, file string) []Case {
 	t.Helper()
 	dir := os.Getenv("VECTORS_DIR")
@@ -126,7 +128,7 @@ func Vectors(t testing.TB, file string) []Case {
 	if dir == "" {
 		path = filepath.Join(repoVectors(t), file)
 	}
-	raw, err := os.ReadFile(path)
+	raw, err := readVectors(path)
 	if dir != "" && errors.Is(err, fs.ErrNotExist) {
 		t.Skipf("VECTORS_DIR has no %s", file)
 	}
@@ -150,6 +152,24 @@ func Vectors(t testing.TB, file string) []Case {
 		t.Fatalf("%s has no cases", path)
 	}
 	return cases
+}
+
+// readVectors reads a file, or its compressed form.
+func readVectors(path string) ([]byte, error) {
+	raw, err := os.ReadFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return raw, err
+	}
+	f, zipErr := os.Open(path + ".gz")
+	if zipErr != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
 }
 
 // repoVectors is testdata/vectors beside the go.mod above the working directory.

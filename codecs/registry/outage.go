@@ -1,0 +1,89 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/troupe-connect/troupe/codecs"
+)
+
+// The waits between two rounds of requests in an outage, and how often the log says that it lasts.
+const (
+	outageFirst = time.Second
+	outageMost  = 20 * time.Second
+	outageLog   = time.Minute
+)
+
+// ask calls f, which asks the registry about the subject, until it has an answer, waiting through
+// an outage as long as the settings allow. An error is f's last one, or wraps
+// codecs.ErrInterrupted.
+func (s *Session) ask(subject string, f func(context.Context) error) error {
+	ctx := s.env.Context
+	if ctx == nil {
+		return f(context.Background()) //nolint:forbidigo // a converter without a task; requests have time-outs
+	}
+	err := f(ctx)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return interrupted(ctx)
+	}
+	if s.Settings.OutageMax == 0 || !passes(err) {
+		return err
+	}
+	return s.outlast(ctx, subject, err, f)
+}
+
+func interrupted(ctx context.Context) error {
+	return fmt.Errorf("%w: %w", codecs.ErrInterrupted, context.Cause(ctx))
+}
+
+// outlast waits for the end of an outage.
+func (s *Session) outlast(ctx context.Context, subject string, err error, f func(context.Context) error) error {
+	begun := time.Now()
+	said := begun.Add(-outageLog)
+	stats := s.stats()
+	stats.Waiting.Add(1)
+	defer stats.Waiting.Add(-1)
+	for wait := outageFirst; ; wait = min(2*wait, outageMost) {
+		now := time.Now()
+		if s.Settings.OutageMax > 0 && now.Sub(begun) >= s.Settings.OutageMax {
+			return err
+		}
+		if now.Sub(said) >= outageLog && s.env.Log != nil {
+			said = now
+			s.env.Log.Warn("waiting for the schema registry", "side", s.side, "subject", subject, "waited", now.Sub(begun).Round(time.Second), "err", err)
+		}
+		pause := wait/2 + rand.N(wait/2) //nolint:gosec // no secret
+		if s.Settings.OutageMax > 0 {
+			pause = min(pause, max(s.Settings.OutageMax-now.Sub(begun), time.Millisecond))
+		}
+		select {
+		case <-ctx.Done():
+			return interrupted(ctx)
+		case <-time.After(pause):
+		}
+		switch err = f(ctx); {
+		case err == nil:
+			if s.env.Log != nil {
+				s.env.Log.Info("the schema registry answers again", "side", s.side, "subject", subject, "waited", time.Since(begun).Round(time.Millisecond))
+			}
+			return nil
+		case ctx.Err() != nil:
+			return interrupted(ctx)
+		case !passes(err):
+			return err
+		}
+	}
+}
+
+// stats are the counters of the session's client.
+func (s *Session) stats() *Stats {
+	if c, ok := s.client.(interface{ Stats() *Stats }); ok {
+		return c.Stats()
+	}
+	return &Stats{}
+}
