@@ -46,6 +46,7 @@ var layoutRules = []struct {
 
 	{"smt", []string{"$values", "smt/internal/..."}},
 	{"smt/internal/...", []string{"connectors/data", "connectors/errs"}},
+	{"smt/smttest", []string{"smt", "$values", "connectors/data/datatest"}},
 	{"smt/...", []string{"smt", "$values", "$java", "smt/internal/..."}},
 
 	{"codecs", []string{"$values"}},

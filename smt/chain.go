@@ -3,6 +3,7 @@ package smt
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -216,17 +217,33 @@ type PredicateConfig struct {
 	Props          map[string]string
 }
 
+// Option says more about a chain to build.
+type Option func(*builder)
+
+// WithLogger gives transforms that have something to tell the operator a log to tell it to. Without
+// it they say nothing.
+func WithLogger(log *slog.Logger) Option { return func(b *builder) { b.log = log } }
+
+type builder struct {
+	registry   *plugin.Registry
+	predicates map[string]PredicateConfig
+	log        *slog.Logger
+}
+
 // Build makes and configures a chain from a connector's configuration. Each step gets a
 // predicate object of its own. Errors name the transform or predicate at fault; a wrong setting
 // is errs.Config. What was made until then is closed.
-func Build(registry *plugin.Registry, steps []StepConfig, predicates []PredicateConfig) (*Chain, error) {
-	byAlias := map[string]PredicateConfig{}
+func Build(registry *plugin.Registry, steps []StepConfig, predicates []PredicateConfig, options ...Option) (*Chain, error) {
+	b := &builder{registry: registry, predicates: map[string]PredicateConfig{}}
+	for _, o := range options {
+		o(b)
+	}
 	for _, p := range predicates {
-		byAlias[p.Alias] = p
+		b.predicates[p.Alias] = p
 	}
 	var made []Step
 	for _, sc := range steps {
-		s, err := buildStep(registry, sc, byAlias)
+		s, err := b.step(sc)
 		if err != nil {
 			return nil, errors.Join(err, s.close(), NewChain(made...).Close())
 		}
@@ -235,27 +252,30 @@ func Build(registry *plugin.Registry, steps []StepConfig, predicates []Predicate
 	return NewChain(made...), nil
 }
 
-// buildStep makes one step; with an error it is what has to be closed.
-func buildStep(registry *plugin.Registry, sc StepConfig, predicates map[string]PredicateConfig) (Step, error) {
+// step makes one step; with an error it is what has to be closed.
+func (b *builder) step(sc StepConfig) (Step, error) {
 	s := Step{Alias: sc.Alias, Class: sc.Class, PredicateAlias: sc.Predicate, Negate: sc.Negate}
-	p, err := findPlugin[Plugin](registry, plugin.Transformation, sc.Class, sc.Version)
+	p, err := findPlugin[Plugin](b.registry, plugin.Transformation, sc.Class, sc.Version)
 	if err != nil {
 		return s, fmt.Errorf("transform %q: %w", sc.Alias, err)
 	}
 	s.Class = p.Class
 	s.Transform = p.New()
+	if l, ok := s.Transform.(Logger); ok && b.log != nil {
+		l.LogTo(b.log.With("transform", sc.Alias))
+	}
 	if err := s.Transform.Configure(sc.Props); err != nil {
 		return s, fmt.Errorf("transform %q (%s): %w", sc.Alias, s.Class, err)
 	}
 	if sc.Predicate == "" {
 		return s, nil
 	}
-	pc, ok := predicates[sc.Predicate]
+	pc, ok := b.predicates[sc.Predicate]
 	if !ok {
 		return s, errs.Config.New("transform %q: predicate %q is not one of the connector's predicates: [%s]",
-			sc.Alias, sc.Predicate, strings.Join(slices.Sorted(maps.Keys(predicates)), ", "))
+			sc.Alias, sc.Predicate, strings.Join(slices.Sorted(maps.Keys(b.predicates)), ", "))
 	}
-	pp, err := findPlugin[PredicatePlugin](registry, plugin.Predicate, pc.Class, pc.Version)
+	pp, err := findPlugin[PredicatePlugin](b.registry, plugin.Predicate, pc.Class, pc.Version)
 	if err != nil {
 		return s, fmt.Errorf("predicate %q: %w", pc.Alias, err)
 	}

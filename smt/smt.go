@@ -6,6 +6,8 @@
 package smt
 
 import (
+	"log/slog"
+
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
@@ -19,6 +21,12 @@ type Transform interface {
 	Apply(r *data.Record) (*data.Record, error)
 	// Close releases what Configure took.
 	Close() error
+}
+
+// Logger is what a transform implements besides Transform if it has something to tell the operator.
+type Logger interface {
+	// LogTo is called before Configure with a log that names the transform.
+	LogTo(log *slog.Logger)
 }
 
 // Predicate says whether a transform applies to a record.

@@ -258,7 +258,7 @@ func (r *runner) chain(conf *settings.Connector) (pipeline.Chain, error) {
 	for i, p := range conf.Predicates {
 		predicates[i] = smt.PredicateConfig{Alias: p.Alias, Class: p.Class, Version: p.Version, Props: p.Props}
 	}
-	chain, err := smt.Build(r.env.Registry, steps, predicates)
+	chain, err := smt.Build(r.env.Registry, steps, predicates, smt.WithLogger(r.log))
 	if err != nil {
 		return nil, err
 	}

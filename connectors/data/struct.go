@@ -24,6 +24,11 @@ func (s *Struct) At(i int) any { return s.values[i] }
 // the value. Validate finds what doesn't fit.
 func (s *Struct) SetAt(i int, value any) { s.values[i] = value }
 
+// Fill sets the first fields to the values of another struct, as stored and unchecked like SetAt:
+// for code that made the schema from the other's by adding fields behind. Fields for which there is no
+// room are left out.
+func (s *Struct) Fill(from *Struct) { copy(s.values, from.values) }
+
 // With sets a field, unchecked like SetAt, and returns the struct. A name that the schema doesn't have is a
 // programmer's mistake and panics; use Put for names that come from data.
 func (s *Struct) With(field string, value any) *Struct {

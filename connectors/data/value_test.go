@@ -353,3 +353,14 @@ func TestConvertTo(t *testing.T) {
 		}
 	}
 }
+
+func TestStructFill(t *testing.T) {
+	from := data.NewStruct(data.StructOf("a", data.Int32Schema, "b", data.OptionalStringSchema)).With("a", int32(1)).With("b", "x")
+	wide := data.NewStruct(data.StructOf("a", data.Int32Schema, "b", data.OptionalStringSchema, "c", data.OptionalStringSchema))
+	wide.Fill(from)
+	narrow := data.NewStruct(data.StructOf("a", data.Int32Schema))
+	narrow.Fill(from)
+	if got := wide.String() + narrow.String(); got != "Struct{a=1,b=x}Struct{a=1}" {
+		t.Errorf("filled %s", got)
+	}
+}

@@ -7,11 +7,12 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func castConfig() *config.Def {
 	return config.NewDef(
-		required(key("spec", config.List, config.High,
+		kit.Required(kit.Key("spec", config.List, config.High,
 			"What to cast to what: field:type pairs for fields of a map or struct, or one type for the whole key or value. "+
 				"Types are int8, int16, int32, int64, float32, float64, boolean and string; bytes can be cast to string only."),
 			config.LambdaValidator("list of colon-delimited pairs, e.g. <code>foo:bar,abc:xyz</code>", func(_ string, value any) error {
@@ -28,7 +29,7 @@ func castConfig() *config.Def {
 
 // cast changes the type of fields or of the whole key or value.
 type cast struct {
-	base
+	kit.Base
 	side     smt.Side
 	whole    data.Type // 0: fields are cast
 	fields   []fieldCast
@@ -61,7 +62,7 @@ func (c *cast) Configure(props map[string]string) error {
 
 func parseCasts(spec []string) (fields []fieldCast, whole data.Type, err error) {
 	for _, s := range spec {
-		parts := javaSplit(s, ":")
+		parts := kit.Split(s, ":")
 		if len(parts) > 2 {
 			return nil, 0, config.Invalid("renames", spec, "Invalid rename mapping: "+s)
 		}
@@ -149,7 +150,7 @@ func (c *cast) withSchema(schema *data.Schema, value any) (*data.Schema, any, er
 		v, err := castValue(schema, value, c.whole)
 		return plan.schema, v, err
 	}
-	in, err := asStruct(value, castPurpose)
+	in, err := kit.Struct(value, castPurpose)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -171,7 +172,7 @@ func (c *cast) castStruct(in *data.Struct, plan *castPlan) (*data.Struct, error)
 		}
 		v, err := castValue(in.Schema().Fields()[i].Schema, c.defaults.field(in, i), to)
 		if err == nil && v == nil {
-			err = checkNull(out, i)
+			err = kit.CheckNull(out, i)
 		}
 		if err != nil {
 			return nil, err

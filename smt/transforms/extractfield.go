@@ -7,13 +7,14 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func extractFieldConfig() *config.Def {
 	return config.NewDef(
-		required(key("field", config.String, config.Medium, "Name of the field, or the path to it, that becomes the key or value."), nil),
+		kit.Required(kit.Key("field", config.String, config.Medium, "Name of the field, or the path to it, that becomes the key or value."), nil),
 		replaceNullConfig(),
-		optional(key("field.syntax.version", config.String, config.High,
+		kit.Optional(kit.Key("field.syntax.version", config.String, config.High,
 			"V1: field is the name of a top-level field. V2: it may be a path to a nested one, with dots between the names; "+
 				"a name with a dot in it stands in backticks."),
 			"V1", config.CaseInsensitiveValidString("V1", "V2")),
@@ -22,7 +23,7 @@ func extractFieldConfig() *config.Def {
 
 // extractField replaces the key or value by one field of it.
 type extractField struct {
-	base
+	kit.Base
 	side     smt.Side
 	text     string
 	path     fieldPath
@@ -62,7 +63,7 @@ func (t *extractField) Apply(r *data.Record) (*data.Record, error) {
 		t.side.Set(r, nil, v)
 		return r, nil
 	}
-	s, err := asStructOrNull(value, extractPurpose)
+	s, err := kit.StructOrNull(value, extractPurpose)
 	if err != nil {
 		return nil, err
 	}

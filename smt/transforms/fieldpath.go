@@ -5,6 +5,7 @@ import (
 
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 // fieldPath leads to a field: its name, or in syntax V2 the names on the way to a nested one.
@@ -95,7 +96,7 @@ func (p fieldPath) inStruct(s *data.Struct, d defaults) (any, error) {
 		if i < 0 {
 			return nil, nil
 		}
-		next, err := asStructOrNull(defaults(true).field(s, i), nestedPurpose)
+		next, err := kit.StructOrNull(defaults(true).field(s, i), nestedPurpose)
 		if err != nil || next == nil {
 			return nil, err
 		}

@@ -5,10 +5,11 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func flattenConfig() *config.Def {
-	return config.NewDef(optional(key("delimiter", config.String, config.Medium,
+	return config.NewDef(kit.Optional(kit.Key("delimiter", config.String, config.Medium,
 		"What is put between the names on the way to a nested field to make the name of the flat one."), ".", nil))
 }
 
@@ -18,7 +19,7 @@ const maxDepth = 1000
 
 // flatten turns nested structs or maps into one, with joined names. Arrays stay as they are.
 type flatten struct {
-	base
+	kit.Base
 	side      smt.Side
 	delimiter string
 	plans     smt.SchemaCache[*flattenPlan]
@@ -66,7 +67,7 @@ func (t *flatten) Apply(r *data.Record) (*data.Record, error) {
 		t.side.Set(r, nil, out)
 		return r, nil
 	}
-	in, err := asStruct(value, flattenPurpose)
+	in, err := kit.Struct(value, flattenPurpose)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +140,7 @@ func (n *flattenNode) copy(out *data.Struct, at int, in *data.Struct) error {
 			at++
 			continue
 		}
-		s, err := asStructOrNull(in.At(i), flattenPurpose)
+		s, err := kit.StructOrNull(in.At(i), flattenPurpose)
 		if err != nil {
 			return err
 		}

@@ -7,13 +7,14 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func headerFromConfig() *config.Def {
 	return config.NewDef(
-		required(key("fields", config.List, config.High, "Names of the fields that become headers."), nonEmptyList()),
-		required(key("headers", config.List, config.High, "Names of the headers, one for each of fields, in the same order."), nonEmptyList()),
-		required(key("operation", config.String, config.High,
+		kit.Required(kit.Key("fields", config.List, config.High, "Names of the fields that become headers."), nonEmptyList()),
+		kit.Required(kit.Key("headers", config.List, config.High, "Names of the headers, one for each of fields, in the same order."), nonEmptyList()),
+		kit.Required(kit.Key("operation", config.String, config.High,
 			"move takes the fields out of the key or value, copy leaves them in it."), config.ValidString("move", "copy")),
 		replaceNullConfig(),
 	)
@@ -21,7 +22,7 @@ func headerFromConfig() *config.Def {
 
 // headerFrom makes headers of fields.
 type headerFrom struct {
-	base
+	kit.Base
 	side            smt.Side
 	fields, headers []string
 	move            bool
@@ -89,7 +90,7 @@ func (t *headerFrom) fromMap(value any, headers data.Headers) (any, data.Headers
 }
 
 func (t *headerFrom) fromStruct(schema *data.Schema, value any, headers data.Headers) (*data.Schema, any, data.Headers, error) {
-	in, err := asStruct(value, t.purpose)
+	in, err := kit.Struct(value, t.purpose)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -3,22 +3,23 @@ package transforms
 import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 // filter drops every record. It is of use with a predicate.
-type filter struct{ base }
+type filter struct{ kit.Base }
 
 func (filter) Configure(map[string]string) error { return nil }
 
 func (filter) Apply(*data.Record) (*data.Record, error) { return nil, nil }
 
 func dropHeadersConfig() *config.Def {
-	return config.NewDef(required(key("headers", config.List, config.High, "Names of the headers to remove."), nonEmptyList()))
+	return config.NewDef(kit.Required(kit.Key("headers", config.List, config.High, "Names of the headers to remove."), nonEmptyList()))
 }
 
 // dropHeaders removes all headers of some names.
 type dropHeaders struct {
-	base
+	kit.Base
 	names []string
 }
 
@@ -40,15 +41,15 @@ func (t *dropHeaders) Apply(r *data.Record) (*data.Record, error) {
 
 func insertHeaderConfig() *config.Def {
 	return config.NewDef(
-		required(key("header", config.String, config.High, "Name of the header to add."), config.NonNull()),
-		required(key("value.literal", config.String, config.High,
+		kit.Required(kit.Key("header", config.String, config.High, "Name of the header to add."), config.NonNull()),
+		kit.Required(kit.Key("value.literal", config.String, config.High,
 			"Value of the header, of the type that the text looks like: 1 is a number, true a boolean, [1, 2] an array."), config.NonNull()),
 	)
 }
 
 // insertHeader adds one header with a fixed value.
 type insertHeader struct {
-	base
+	kit.Base
 	name  string
 	value data.SchemaAndValue
 }

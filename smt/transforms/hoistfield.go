@@ -4,17 +4,18 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func hoistFieldConfig() *config.Def {
-	return config.NewDef(required(key("field", config.String, config.Medium,
+	return config.NewDef(kit.Required(kit.Key("field", config.String, config.Medium,
 		"Name of the one field that the key or value is put under."), nil))
 }
 
 // hoistField puts the whole key or value under one new field: of a struct when there is a
 // schema, of a map otherwise.
 type hoistField struct {
-	base
+	kit.Base
 	side    smt.Side
 	field   string
 	name    any // field, as a map's key
@@ -48,7 +49,7 @@ func (h *hoistField) Apply(r *data.Record) (*data.Record, error) {
 		h.schemas.Put(schema, hoisted)
 	}
 	s := data.NewStruct(hoisted)
-	if err := setField(s, 0, value); err != nil {
+	if err := kit.Set(s, 0, value); err != nil {
 		return nil, err
 	}
 	h.side.Set(r, hoisted, s)

@@ -8,12 +8,13 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func insertFieldConfig() *config.Def {
 	const suffix = " A ! at the end makes the field required, a ? optional, which is the default."
 	text := func(name, doc string) config.Key {
-		return key(name, config.String, config.Medium, doc)
+		return kit.Key(name, config.String, config.Medium, doc)
 	}
 	return config.NewDef(
 		text("topic.field", "Name of the field for the record's topic."+suffix),
@@ -38,11 +39,11 @@ const (
 
 // insertField adds fields with the record's coordinates or a fixed text.
 type insertField struct {
-	base
+	kit.Base
 	side     smt.Side
 	specs    [insertKinds]insertion
 	static   any
-	topic    boxed
+	topic    kit.Boxed
 	defaults defaults
 	schemas  smt.SchemaCache[*data.Schema]
 }
@@ -113,7 +114,7 @@ func (t *insertField) apply(r *data.Record, sink *data.SinkRecord) error {
 		}
 		return err
 	}
-	s, err := asStruct(value, insertPurpose)
+	s, err := kit.Struct(value, insertPurpose)
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func (t *insertField) intoStruct(r *data.Record, sink *data.SinkRecord, s *data.
 			return err
 		}
 		if ok && v == nil {
-			err = checkNull(out, n)
+			err = kit.CheckNull(out, n)
 		}
 		if err != nil {
 			return err
@@ -187,7 +188,7 @@ func (t *insertField) value(kind int, r *data.Record, sink *data.SinkRecord) (v 
 		if r.Topic == "" {
 			return nil, true, nil
 		}
-		return t.topic.of(r.Topic), true, nil
+		return t.topic.Of(r.Topic), true, nil
 	case insertPartition:
 		if p, ok := r.Partition.Get(); ok {
 			return p, true, nil

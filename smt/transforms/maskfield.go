@@ -8,12 +8,13 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func maskFieldConfig() *config.Def {
 	return config.NewDef(
-		required(key("fields", config.List, config.High, "Names of the fields to mask."), nonEmptyList()),
-		optional(key("replacement", config.String, config.Low,
+		kit.Required(kit.Key("fields", config.List, config.High, "Names of the fields to mask."), nonEmptyList()),
+		kit.Optional(kit.Key("replacement", config.String, config.Low,
 			"What is put in the fields instead of an empty value of their type. It must be a number for fields that are numbers."), nil, nonEmptyIfSet()),
 		replaceNullConfig(),
 	)
@@ -24,7 +25,7 @@ func nonEmptyIfSet() config.Validator { return config.NonEmptyString() }
 
 // maskField replaces fields by an empty value of their type, or by one text or number for all.
 type maskField struct {
-	base
+	kit.Base
 	side     smt.Side
 	fields   []string
 	names    []any // fields, boxed once
@@ -85,7 +86,7 @@ func (m *maskField) inMap(value any) (any, error) {
 }
 
 func (m *maskField) inStruct(value any) (any, error) {
-	in, err := asStruct(value, maskPurpose)
+	in, err := kit.Struct(value, maskPurpose)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func (m *maskField) inStruct(value any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := setField(out, i, v); err != nil {
+		if err := kit.Set(out, i, v); err != nil {
 			return nil, err
 		}
 	}

@@ -5,18 +5,19 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/java/regex"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func regexRouterConfig() *config.Def {
 	return config.NewDef(
-		required(key("regex", config.String, config.High, "Java regular expression that the whole topic must match to be replaced."), config.ValidRegex()),
-		required(key("replacement", config.String, config.High, "The new topic, with $1 or ${name} for what a group matched."), nil),
+		kit.Required(kit.Key("regex", config.String, config.High, "Java regular expression that the whole topic must match to be replaced."), config.ValidRegex()),
+		kit.Required(kit.Key("replacement", config.String, config.High, "The new topic, with $1 or ${name} for what a group matched."), nil),
 	)
 }
 
 // regexRouter replaces topics that match. The answer for a topic is kept, since a task sees few.
 type regexRouter struct {
-	base
+	kit.Base
 	re          *regex.Regexp
 	replacement string
 	last, to    string // the topic seen last and what it became

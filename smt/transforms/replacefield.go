@@ -5,11 +5,12 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func replaceFieldConfig() *config.Def {
 	list := func(name, doc string, v config.Validator) config.Key {
-		return optional(key(name, config.List, config.Medium, doc), []string{}, v)
+		return kit.Optional(kit.Key(name, config.List, config.Medium, doc), []string{}, v)
 	}
 	return config.NewDef(
 		list("exclude", "Fields to leave out. It counts more than include.", nil),
@@ -27,7 +28,7 @@ func replaceFieldConfig() *config.Def {
 
 // replaceField leaves fields out and renames them.
 type replaceField struct {
-	base
+	kit.Base
 	side             smt.Side
 	exclude, include map[string]bool
 	renames, reverse map[string]string
@@ -52,7 +53,7 @@ const replacePurpose = "field replacement"
 func parseRenames(pairs []string) (map[string]string, error) {
 	m := make(map[string]string, len(pairs))
 	for _, pair := range pairs {
-		parts := javaSplit(pair, ":")
+		parts := kit.Split(pair, ":")
 		if len(parts) != 2 {
 			return nil, config.Invalid("renames", pairs, "Invalid rename mapping: "+pair)
 		}
@@ -106,7 +107,7 @@ func (t *replaceField) Apply(r *data.Record) (*data.Record, error) {
 		t.side.Set(r, nil, out)
 		return r, nil
 	}
-	s, err := asStruct(value, replacePurpose)
+	s, err := kit.Struct(value, replacePurpose)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +159,7 @@ func (t *replaceField) inStruct(in *data.Struct) (*data.Struct, error) {
 			name := plan.schema.Fields()[i].Name
 			err = errs.Data.New("%s is not a valid field name", t.reverse[name])
 		case from.check:
-			err = setField(out, i, t.defaults.field(in, from.index))
+			err = kit.Set(out, i, t.defaults.field(in, from.index))
 		default:
 			err = t.defaults.copyField(out, i, in, from.index)
 		}

@@ -5,12 +5,13 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func setSchemaMetadataConfig() *config.Def {
 	return config.NewDef(
-		optional(key("schema.name", config.String, config.High, "Name that the schema gets."), nil, nil),
-		optional(key("schema.version", config.Int, config.High, "Version that the schema gets."), nil, nil),
+		kit.Optional(kit.Key("schema.name", config.String, config.High, "Name that the schema gets."), nil, nil),
+		kit.Optional(kit.Key("schema.version", config.Int, config.High, "Version that the schema gets."), nil, nil),
 		replaceNullConfig(),
 	)
 }
@@ -18,7 +19,7 @@ func setSchemaMetadataConfig() *config.Def {
 // setSchemaMetadata sets name and version of a struct's schema. As in Java it does so for
 // structs only.
 type setSchemaMetadata struct {
-	base
+	kit.Base
 	side     smt.Side
 	name     *string
 	version  *int32
@@ -87,7 +88,7 @@ func (t *setSchemaMetadata) copy(in *data.Struct, schema, updated *data.Schema) 
 		if same {
 			err = t.defaults.copyField(out, i, in, i)
 		} else {
-			err = setField(out, i, t.defaults.field(in, i))
+			err = kit.Set(out, i, t.defaults.field(in, i))
 		}
 		if err != nil {
 			return nil, err

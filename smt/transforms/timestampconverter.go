@@ -10,16 +10,17 @@ import (
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/java/dateformat"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func timestampConverterConfig() *config.Def {
 	return config.NewDef(
-		optional(key("field", config.String, config.High, "The field with the timestamp; empty if the whole key or value is one."), "", nil),
-		required(key("target.type", config.String, config.High, "What the timestamp becomes."),
+		kit.Optional(kit.Key("field", config.String, config.High, "The field with the timestamp; empty if the whole key or value is one."), "", nil),
+		kit.Required(kit.Key("target.type", config.String, config.High, "What the timestamp becomes."),
 			config.ValidString("string", "unix", "Date", "Time", "Timestamp")),
-		optional(key("format", config.String, config.Medium,
+		kit.Optional(kit.Key("format", config.String, config.Medium,
 			"Pattern in the letters of SimpleDateFormat, in UTC, for timestamps that are strings or become strings."), "", nil),
-		optional(key("unix.precision", config.String, config.Low,
+		kit.Optional(kit.Key("unix.precision", config.String, config.Low,
 			"Unit of timestamps that are numbers or become numbers. What is finer than milliseconds gets lost."),
 			"milliseconds", config.ValidString("nanoseconds", "microseconds", "milliseconds", "seconds")),
 		replaceNullConfig(),
@@ -28,7 +29,7 @@ func timestampConverterConfig() *config.Def {
 
 // timestampConverter converts a timestamp between string, number and the logical types.
 type timestampConverter struct {
-	base
+	kit.Base
 	side     smt.Side
 	field    any // string, boxed once; nil for the whole key or value
 	name     string
@@ -147,7 +148,7 @@ func (t *timestampConverter) whole(schema *data.Schema, value any) (*data.Schema
 }
 
 func (t *timestampConverter) inStruct(schema *data.Schema, value any) (*data.Schema, any, error) {
-	in, err := asStructOrNull(value, stampPurpose)
+	in, err := kit.StructOrNull(value, stampPurpose)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -182,7 +183,7 @@ func (t *timestampConverter) convertStruct(in *data.Struct, plan *stampPlan) (*d
 		}
 		v, err := t.convert(t.defaults.field(in, i), plan.from)
 		if err == nil && v == nil {
-			err = checkNull(out, i)
+			err = kit.CheckNull(out, i)
 		}
 		if err != nil {
 			return nil, err

@@ -7,21 +7,22 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/java/dateformat"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func timestampRouterConfig() *config.Def {
 	return config.NewDef(
-		optional(key("topic.format", config.String, config.High,
+		kit.Optional(kit.Key("topic.format", config.String, config.High,
 			"The new topic, in which <code>${topic}</code> stands for the topic and <code>${timestamp}</code> for the formatted timestamp."),
 			"${topic}-${timestamp}", nil),
-		optional(key("timestamp.format", config.String, config.High,
+		kit.Optional(kit.Key("timestamp.format", config.String, config.High,
 			"Format of the timestamp, in the pattern letters of <code>java.text.SimpleDateFormat</code>, in UTC."), "yyyyMMdd", nil),
 	)
 }
 
 // timestampRouter makes a topic of the topic and the record's timestamp.
 type timestampRouter struct {
-	base
+	kit.Base
 	topicFormat string
 	format      *dateformat.Format
 	formatErr   error

@@ -5,18 +5,19 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
 func valueToKeyConfig() *config.Def {
 	return config.NewDef(
-		required(key("fields", config.List, config.High, "Names of the value's fields that the key is made of."), nonEmptyList()),
+		kit.Required(kit.Key("fields", config.List, config.High, "Names of the value's fields that the key is made of."), nonEmptyList()),
 		replaceNullConfig(),
 	)
 }
 
 // valueToKey makes a new key of fields of the value.
 type valueToKey struct {
-	base
+	kit.Base
 	fields   []string
 	names    []any
 	defaults defaults
@@ -57,7 +58,7 @@ func (t *valueToKey) Apply(r *data.Record) (*data.Record, error) {
 		r.KeySchema, r.Key = nil, key
 		return r, nil
 	}
-	s, err := asStruct(r.Value, valueToKeyPurpose)
+	s, err := kit.Struct(r.Value, valueToKeyPurpose)
 	if err != nil {
 		return nil, err
 	}
