@@ -53,8 +53,13 @@ type Config struct {
 	BaseConfig func(kind plugin.Kind, class string) *config.Def
 	// Forward sends requests on to the worker that can answer them; nil in standalone mode.
 	Forward Forwarder
-	// Routes are further endpoints on the listeners, as metrics or a web interface.
+	// Routes are further endpoints on the listeners, as a web interface.
 	Routes []Route
+	// MetricsRoutes are those for who watches workers. They are on MetricsListeners
+	// (metrics.listeners) if there are any, and without login there; else on Listeners, and on
+	// AdminListeners too.
+	MetricsRoutes    []Route
+	MetricsListeners []Listener
 }
 
 // Route is an endpoint that doesn't belong to Kafka Connect. It stands behind the same login and
@@ -127,7 +132,9 @@ func (c *Config) check() error {
 	if len(c.Listeners) == 0 {
 		return errs.Config.New("Invalid value for listeners, at least one URL is expected, ex: http://localhost:8080,https://localhost:8443.")
 	}
-	for setting, listeners := range map[string][]Listener{"listeners": c.Listeners, "admin.listeners": c.AdminListeners} {
+	for setting, listeners := range map[string][]Listener{
+		"listeners": c.Listeners, "admin.listeners": c.AdminListeners, "metrics.listeners": c.MetricsListeners,
+	} {
 		for _, l := range listeners {
 			if l.Scheme != "http" && l.Scheme != "https" {
 				return errs.Config.New("%s: protocol of %s must be http or https", setting, l)

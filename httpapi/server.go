@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,7 +45,7 @@ type Server struct {
 	started  startedFlag
 	patience time.Duration // with a body that is on its way: readBodyTimeout
 
-	main, admin *http.Server
+	main, admin, metrics *http.Server // the latter two may be nil
 
 	mu       sync.Mutex
 	bound    []boundListener
@@ -56,8 +57,8 @@ type Server struct {
 
 type boundListener struct {
 	Listener
-	net   net.Listener
-	admin bool
+	net net.Listener
+	srv *http.Server // that answers there
 }
 
 // New makes a server. It fails with errs.Config if a setting is wrong: a listener without
@@ -84,9 +85,15 @@ func New(cfg Config, reg *plugin.Registry, loggers *logging.Registry, log *slog.
 	if cfg.AdminListeners == nil {
 		public = append(public, s.adminRoutes()...)
 	}
-	s.main = s.server(s.engine(public, cfg.Routes, s.headers(headers), s.cors(), s.login()))
+	onMain, onAdmin := cfg.Routes, []Route(nil)
+	if len(cfg.MetricsListeners) > 0 {
+		s.metrics = s.server(s.engine(nil, cfg.MetricsRoutes))
+	} else {
+		onMain, onAdmin = slices.Concat(cfg.Routes, cfg.MetricsRoutes), cfg.MetricsRoutes
+	}
+	s.main = s.server(s.engine(public, onMain, s.headers(headers), s.cors(), s.login()))
 	if len(cfg.AdminListeners) > 0 {
-		s.admin = s.server(s.engine(s.adminRoutes(), nil))
+		s.admin = s.server(s.engine(s.adminRoutes(), onAdmin))
 	}
 	return s, nil
 }
@@ -139,7 +146,7 @@ func (s *Server) server(h http.Handler) *http.Server {
 }
 
 // Listen binds every listener and returns the addresses, those of Listeners first and in order,
-// then those of AdminListeners. If one can't be bound it releases all.
+// then those of AdminListeners and MetricsListeners. If one can't be bound it releases all.
 func (s *Server) Listen() ([]net.Addr, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,15 +154,20 @@ func (s *Server) Listen() ([]net.Addr, error) {
 		return nil, errors.New("the REST server listens already or was shut down")
 	}
 	var addrs []net.Addr
-	for i, l := range append(append([]Listener{}, s.cfg.Listeners...), s.cfg.AdminListeners...) {
-		ln, err := net.Listen("tcp", l.address()) //nolint:noctx // binding doesn't wait
-		if err != nil {
-			s.releaseLocked()
-			return nil, fmt.Errorf("listen at %s: %w", l, err)
+	for _, group := range []struct {
+		listeners []Listener
+		srv       *http.Server
+	}{{s.cfg.Listeners, s.main}, {s.cfg.AdminListeners, s.admin}, {s.cfg.MetricsListeners, s.metrics}} {
+		for _, l := range group.listeners {
+			ln, err := net.Listen("tcp", l.address()) //nolint:noctx // binding doesn't wait
+			if err != nil {
+				s.releaseLocked()
+				return nil, fmt.Errorf("listen at %s: %w", l, err)
+			}
+			s.bound = append(s.bound, boundListener{Listener: l, net: ln, srv: group.srv})
+			addrs = append(addrs, ln.Addr())
+			s.log.Info("REST server listening", "listener", l.String(), "address", ln.Addr().String())
 		}
-		s.bound = append(s.bound, boundListener{Listener: l, net: ln, admin: i >= len(s.cfg.Listeners)})
-		addrs = append(addrs, ln.Addr())
-		s.log.Info("REST server listening", "listener", l.String(), "address", ln.Addr().String())
 	}
 	return addrs, nil
 }
@@ -213,15 +225,11 @@ func (s *Server) Serve(ctx context.Context) error {
 }
 
 func (s *Server) serveOne(b boundListener) error {
-	srv := s.main
-	if b.admin {
-		srv = s.admin
-	}
 	ln := b.net
 	if b.Scheme == "https" {
 		ln = tlsListener(ln, b.TLS)
 	}
-	err := srv.Serve(ln)
+	err := b.srv.Serve(ln)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -249,12 +257,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return fmt.Errorf("REST server: connections were cut: %w", err)
 }
 
-// servers are the one or two below.
+// servers are the one to three below.
 func (s *Server) servers() []*http.Server {
-	if s.admin == nil {
-		return []*http.Server{s.main}
-	}
-	return []*http.Server{s.main, s.admin}
+	return slices.DeleteFunc([]*http.Server{s.main, s.admin, s.metrics}, func(srv *http.Server) bool { return srv == nil })
 }
 
 // drain waits for the requests under way and closes the listeners.

@@ -46,7 +46,9 @@ func loadWorker(ctx context.Context, mode Mode, props map[string]string, resolve
 	own := SupervisorDef()
 	l.w.Values = l.parse(def)
 	l.fill()
-	l.w.Supervisor = supervisorOf(l.parse(own))
+	values := l.parse(own)
+	l.w.Supervisor = supervisorOf(values)
+	l.metrics(values)
 	l.warnOfKeys(def, own)
 	if len(l.problems) > 0 {
 		return Worker{}, l.warnings, errs.Config.New("%s worker configuration has %s:\n  %s",
@@ -248,7 +250,7 @@ func (l *loading) topic(kind string, partitions int) Topic {
 var passedOn = []string{
 	"producer.", "consumer.", "admin.", "key.converter.", "value.converter.", "header.converter.",
 	"config.providers.", "offset.storage.", "config.storage.", "status.storage.", "listeners.https.",
-	"admin.listeners.https.", "metrics.context.",
+	"admin.listeners.https.", "metrics.listeners.https.", "metrics.context.",
 }
 
 // warnOfKeys warns of keys that were removed, and of those that nobody knows.

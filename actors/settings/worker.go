@@ -94,6 +94,13 @@ type Metrics struct {
 	Samples        int
 	RecordingLevel string            // INFO or DEBUG
 	Context        map[string]string // metrics.context.X → label X
+
+	Enabled       bool       // metrics.enabled
+	Families      []string   // metrics.families: reporter, jmx-exporter
+	MaxPartitions int        // metrics.partitions.max
+	Listeners     []Listener // metrics.listeners; none: with the REST API
+	TLS           map[string]string
+	Jolokia       bool // jolokia.enabled
 }
 
 // Worker is the configuration of a worker. LoadWorker makes it; it is not changed afterwards.

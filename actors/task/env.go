@@ -10,6 +10,7 @@ import (
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cluster/storage"
 	"github.com/troupe-connect/troupe/codecs"
@@ -41,6 +42,8 @@ type Env struct {
 	ExactlyOnce *ExactlyOnce
 	// KafkaOptions are handed to every client (tests: an in-memory network).
 	KafkaOptions []kafka.Option
+	// Metrics keeps the worker's numbers; nil for none.
+	Metrics *metrics.Registry
 }
 
 // open makes of a task's configuration what its runner needs. It may block (files of config

@@ -15,6 +15,7 @@ import (
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/group"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cluster/storage"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -37,6 +38,8 @@ type DistributedConfig struct {
 	Log       *slog.Logger
 	// KafkaOptions are handed to every Kafka client.
 	KafkaOptions []kafka.Option
+	// Metrics keeps the worker's numbers; nil for none.
+	Metrics *metrics.Registry
 	// Peers sends requests to other workers.
 	Peers Peers
 	// LoggerLevel is called when somebody sets the level of a logger on all workers; it must not
@@ -128,7 +131,7 @@ func (d *Distributed) newEnv(offsets storage.OffsetStore) *task.Env {
 	env := &task.Env{
 		Log: d.cfg.Log, Registry: d.cfg.Registry, Worker: w, WorkerID: d.cfg.WorkerID, Resolve: d.cfg.Resolve,
 		Offsets: offsets, Starts: task.NewSlots(w.Supervisor.StartConcurrency),
-		Zombies: act.NewZombies(d.cfg.Log), KafkaOptions: d.cfg.KafkaOptions,
+		Zombies: act.NewZombies(d.cfg.Log), KafkaOptions: d.cfg.KafkaOptions, Metrics: d.cfg.Metrics,
 	}
 	if w.TopicTracking {
 		env.Topics = func(id state.TaskID, topic string) { d.status.AddTopic(id, topic) }

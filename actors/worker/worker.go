@@ -14,6 +14,7 @@ import (
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cluster/storage"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -35,6 +36,8 @@ type Config struct {
 	Log       *slog.Logger
 	// KafkaOptions are handed to every Kafka client.
 	KafkaOptions []kafka.Option
+	// Metrics keeps the worker's numbers; nil for none.
+	Metrics *metrics.Registry
 }
 
 // Worker is a running worker.
@@ -68,7 +71,7 @@ func Start(cfg Config) (*Worker, error) {
 	env := &task.Env{
 		Log: cfg.Log, Registry: cfg.Registry, Worker: cfg.Settings, WorkerID: cfg.WorkerID, Resolve: cfg.Resolve,
 		Offsets: cfg.Offsets, Starts: task.NewSlots(cfg.Settings.Supervisor.StartConcurrency),
-		Zombies: act.NewZombies(cfg.Log), KafkaOptions: cfg.KafkaOptions,
+		Zombies: act.NewZombies(cfg.Log), KafkaOptions: cfg.KafkaOptions, Metrics: cfg.Metrics,
 	}
 	if cfg.Settings.TopicTracking {
 		env.Topics = func(id state.TaskID, topic string) { st.statuses.AddTopic(id, topic) }

@@ -16,6 +16,7 @@ import (
 	"github.com/troupe-connect/troupe/actors"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/storage"
 	"github.com/troupe-connect/troupe/cmd/internal/builtin"
 	"github.com/troupe-connect/troupe/connectors/config/properties"
@@ -106,6 +107,8 @@ type node struct {
 	worker    running       // nil until it has started
 	// begin starts the actors, in the way of the mode.
 	begin func(ctx context.Context, clusterID string) (running, error)
+	// numbers is what metrics are read from; nil with metrics.enabled=false.
+	numbers *metrics.Registry
 }
 
 // running is a worker whose actors run.
@@ -226,6 +229,9 @@ func (n *node) listen() error {
 		n.others = peers.NewClient(peers.Transport(n.settings.Rest.TLS))
 		cfg.Forward = n.others
 	}
+	if err = n.showMetrics(&cfg); err != nil {
+		return err
+	}
 	n.rest, err = httpapi.New(cfg, n.registry, n.levels, n.log.With("logger", "org.apache.kafka.connect.runtime.rest"))
 	if err != nil {
 		return err
@@ -289,6 +295,7 @@ func (n *node) beginStandalone(ctx context.Context, clusterID string) (running, 
 	w, err := actors.Start(actors.Config{
 		Settings: &n.settings, Registry: n.registry, Resolve: n.providers.Resolve, Offsets: store,
 		WorkerID: n.workerID, ClusterID: clusterID, Log: n.log,
+		Metrics: n.numbers, KafkaOptions: []kafka.Option{kafka.WithMetrics(n.numbers)},
 	})
 	if err != nil {
 		return nil, errors.Join(err, store.Close(ctx))

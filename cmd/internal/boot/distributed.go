@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/troupe-connect/troupe/actors"
+	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/httpapi/logging"
 )
 
@@ -12,6 +13,7 @@ func (n *node) beginDistributed(ctx context.Context, clusterID string) (running,
 		Settings: &n.settings, Registry: n.registry, Resolve: n.providers.Resolve,
 		URL: n.url, WorkerID: n.workerID, ClusterID: clusterID, Log: n.log,
 		Peers: n.others, LoggerLevel: n.setLevel,
+		Metrics: n.numbers, KafkaOptions: []kafka.Option{kafka.WithMetrics(n.numbers)},
 	})
 	if err != nil {
 		return nil, err
