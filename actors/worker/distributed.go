@@ -131,7 +131,7 @@ func (d *Distributed) newEnv(offsets storage.OffsetStore) *task.Env {
 	env := &task.Env{
 		Log: d.cfg.Log, Registry: d.cfg.Registry, Worker: w, WorkerID: d.cfg.WorkerID, Resolve: d.cfg.Resolve,
 		Offsets: offsets, Starts: task.NewSlots(w.Supervisor.StartConcurrency),
-		Zombies: act.NewZombies(d.cfg.Log), KafkaOptions: d.cfg.KafkaOptions, Metrics: d.cfg.Metrics,
+		Zombies: act.NewZombies(d.cfg.Log), KafkaOptions: d.root.clientOptions(d.cfg.KafkaOptions), Metrics: d.cfg.Metrics,
 	}
 	if w.TopicTracking {
 		env.Topics = func(id state.TaskID, topic string) { d.status.AddTopic(id, topic) }
@@ -223,6 +223,7 @@ func (d *Distributed) Stop(ctx context.Context) error {
 		if cerr := d.closeStores(ctx); cerr != nil && err == nil {
 			err = errs.Connect.Wrap(cerr, "internal topics")
 		}
+		h.departures.Close()
 		h.end(err)
 	})
 	<-h.gone

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,6 +59,14 @@ type rootHandle struct {
 	offsets storage.OffsetStore
 	timeout time.Duration
 	log     *slog.Logger
+	// departures are the consumers of tasks that could not leave their groups yet.
+	departures *kafka.Departures
+}
+
+// clientOptions are the options of the tasks' clients.
+func (h *rootHandle) clientOptions(opts []kafka.Option) []kafka.Option {
+	h.departures = kafka.NewDepartures()
+	return append(slices.Clip(opts), kafka.WithDepartures(h.departures))
 }
 
 // Start starts the actors. The worker runs until Stop, or until Done says that it gave up. An
@@ -71,7 +80,7 @@ func Start(cfg Config) (*Worker, error) {
 	env := &task.Env{
 		Log: cfg.Log, Registry: cfg.Registry, Worker: cfg.Settings, WorkerID: cfg.WorkerID, Resolve: cfg.Resolve,
 		Offsets: cfg.Offsets, Starts: task.NewSlots(cfg.Settings.Supervisor.StartConcurrency),
-		Zombies: act.NewZombies(cfg.Log), KafkaOptions: cfg.KafkaOptions, Metrics: cfg.Metrics,
+		Zombies: act.NewZombies(cfg.Log), Metrics: cfg.Metrics,
 	}
 	if cfg.Settings.TopicTracking {
 		env.Topics = func(id state.TaskID, topic string) { st.statuses.AddTopic(id, topic) }
@@ -80,6 +89,7 @@ func Start(cfg Config) (*Worker, error) {
 		system: act.NewSystem(cfg.Log), gone: make(chan struct{}), offsets: cfg.Offsets,
 		timeout: cfg.Settings.TaskShutdownTimeout, log: cfg.Log,
 	}
+	env.KafkaOptions = h.clientOptions(cfg.KafkaOptions)
 	herder := &herderRef{handle: h}
 	h.herder = herder
 	r := &root{handle: h, ref: herder, herder: func() *actor.Props { return herderProps(env, st) }}
@@ -122,6 +132,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 		if cerr := h.offsets.Close(ctx); cerr != nil && err == nil {
 			err = errs.Connect.Wrap(cerr, "offset store")
 		}
+		h.departures.Close()
 		h.end(err)
 	})
 	<-h.gone

@@ -27,7 +27,8 @@ type Consumer struct {
 	opts []kgo.Opt
 	bare []kgo.Opt // those that have nothing to do with consuming
 	log  *slog.Logger
-	id   string // client.id
+	id   string      // client.id
+	late *Departures // may be nil
 
 	numbers numbers
 	retire  func()   // ends numbers
@@ -58,7 +59,7 @@ type Consumer struct {
 func NewConsumer(props Props, group string, topics []string, topicsRegex string, log *slog.Logger, opts ...Option) (*Consumer, error) {
 	r := security.NewReader(props)
 	s := readSettings(r, opts)
-	c := &Consumer{log: log, id: s.clientID, positions: Offsets{}, unset: Offsets{}}
+	c := &Consumer{log: log, id: s.clientID, late: s.departures, positions: Offsets{}, unset: Offsets{}}
 	c.cfg = readConsumer(r, group, topics, topicsRegex)
 	if r.Err() != nil {
 		return nil, r.Err()

@@ -153,3 +153,94 @@ func TestConsumerClosesDuringAnOutage(t *testing.T) {
 		t.Errorf("closed after %s: %v", took, err)
 	}
 }
+
+// A consumer that closed during an outage is out of its group as soon as a broker answers: the one that
+// takes its place needn't wait for its session, which here is far beyond the test's time.
+func TestDepartsAfterAnOutage(t *testing.T) {
+	for _, protocol := range []string{"classic", "consumer"} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			cluster := kafkatest.New(t, kafkatest.Topics(2, "t"))
+			late := kafka.NewDepartures()
+			defer late.Close()
+			wire := &cable{}
+			props := cluster.Props()
+			props["group.protocol"] = protocol
+			props["session.timeout.ms"], props["heartbeat.interval.ms"] = "300000", "50"
+			props["retry.backoff.ms"], props["retry.backoff.max.ms"] = "5", "10"
+			if protocol == "consumer" {
+				delete(props, "session.timeout.ms") // it is the broker's, 45 s
+			}
+			assigned := func() *kafka.Consumer {
+				c, err := kafka.NewConsumer(props, "g", []string{"t"}, "", quiet(), kafka.WithDialer(wire.dial), kafka.WithDepartures(late))
+				if err != nil {
+					t.Fatal(err)
+				}
+				kafkatest.Eventually(t, "it is assigned", func() bool {
+					p, err := c.Poll(soon(t), 0)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if p.Rebalance != nil {
+						p.Rebalance.Done(nil)
+					}
+					return len(c.Assignment()) == 2
+				})
+				return c
+			}
+			c := assigned()
+			wire.pull()
+			kafkatest.Eventually(t, "it tries", func() bool { return wire.refused.Load() > 3 })
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			if err := c.Close(ctx); err == nil {
+				t.Error("it closed without an error, though it could not leave")
+			}
+			if late.Waiting() != 1 {
+				t.Errorf("%d wait to leave, want 1", late.Waiting())
+			}
+			wire.plug()
+			next := assigned()
+			kafkatest.Eventually(t, "nobody waits any more", func() bool { return late.Waiting() == 0 })
+			if n := cluster.Members("g"); protocol == "classic" && n != 1 {
+				t.Errorf("%d members, want the new one", n)
+			}
+			if err := next.Close(soon(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// What still waits is given up when the worker ends.
+func TestDeparturesClose(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.New(t, kafkatest.Topics(1, "t"))
+	late := kafka.NewDepartures()
+	wire := &cable{}
+	c, err := kafka.NewConsumer(cluster.Props(), "g", []string{"t"}, "", quiet(), kafka.WithDialer(wire.dial), kafka.WithDepartures(late))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kafkatest.Eventually(t, "it is in the group", func() bool {
+		p, err := c.Poll(soon(t), 0)
+		if p.Rebalance != nil {
+			p.Rebalance.Done(nil)
+		}
+		return err == nil && len(c.Assignment()) == 1
+	})
+	wire.pull()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	c.Close(ctx) //nolint:errcheck // it can't leave
+	if late.Waiting() != 1 {
+		t.Errorf("%d wait to leave, want 1", late.Waiting())
+	}
+	before := time.Now()
+	if late.Close(); time.Since(before) > 10*time.Second {
+		t.Errorf("closing took %s", time.Since(before))
+	}
+	if late.Waiting() != 0 {
+		t.Errorf("%d still wait", late.Waiting())
+	}
+}

@@ -15,7 +15,8 @@ import (
 
 // consumerSettings are the settings of consumers alone.
 type consumerSettings struct {
-	leaves          bool // by LeaveGroup: the classic protocol, without group.instance.id
+	leaves          bool // without group.instance.id, with which a member keeps its place
+	next            bool // group.protocol=consumer
 	group           string
 	reset           resetPolicy
 	readCommitted   bool
@@ -89,11 +90,12 @@ func (c *consumerSettings) readGroup(r *security.Reader) {
 	} else if given := r.Given("group.instance.id"); given {
 		r.Fail("group.instance.id", "", "String must be non-empty")
 	}
+	c.leaves = r.Str("group.instance.id", "") == ""
 	if r.Choice("group.protocol", "classic", true, "classic", "consumer") == "consumer" {
+		c.next = true
 		c.readNextGroup(r, remote)
 		return
 	}
-	c.leaves = r.Str("group.instance.id", "") == ""
 	if beat >= session {
 		r.FailWhole(errs.Config.New("Invalid value %d for configuration heartbeat.interval.ms: must be lower than session.timeout.ms, %d",
 			beat.Milliseconds(), session.Milliseconds()))

@@ -74,9 +74,13 @@ func (m *membership) end(ctx context.Context) error {
 		close(m.ended)
 		m.cancel()
 		err = m.leave(ctx)
+		member := m.id()
 		m.cut()
 		m.client.Close()
 		m.workers.Wait()
+		if member != "" && m.c.cfg.leaves && err != nil && unleft(err) {
+			m.c.late.add(m.c, member)
+		}
 		close(m.gone)
 	})
 	return err

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -34,17 +35,23 @@ func (m *membership) leave(ctx context.Context) error {
 			return ctx.Err()
 		case <-grace.C:
 		}
-		if member, _ := m.client.GroupMetadata(); member != "" || time.Now().After(until) {
+		if m.id() != "" || time.Now().After(until) {
 			break
 		}
 	}
 	m.cut()
 	<-left //nolint:errcheck // it was cut off
-	member, _ := m.client.GroupMetadata()
+	member := m.id()
 	if member == "" || !m.c.cfg.leaves {
 		return nil // not a member, or one that keeps its place
 	}
 	return m.c.leaveFor(ctx, member)
+}
+
+// id is the member's, "" while it has none.
+func (m *membership) id() string {
+	member, _ := m.client.GroupMetadata()
+	return member
 }
 
 // leaveFor takes a member out of the group over connections of its own.
@@ -54,14 +61,46 @@ func (c *Consumer) leaveFor(ctx context.Context, member string) error {
 		return err
 	}
 	defer client.Close()
+	code := int16(0)
+	if c.cfg.next {
+		code, err = leaveNext(ctx, client, c.cfg.group, member)
+	} else {
+		code, err = leaveClassic(ctx, client, c.cfg.group, member)
+	}
+	if err == nil {
+		err = kerr.ErrorForCode(code)
+	}
+	if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.GroupIDNotFound) {
+		return nil // it is gone already
+	}
+	return err
+}
+
+func leaveClassic(ctx context.Context, client *kgo.Client, group, member string) (code int16, err error) {
 	req := kmsg.NewPtrLeaveGroupRequest()
-	req.Group, req.MemberID = c.cfg.group, member
+	req.Group, req.MemberID = group, member
 	one := kmsg.NewLeaveGroupRequestMember()
-	one.MemberID, one.Reason = member, new("the consumer is closed during a rebalance")
+	one.MemberID, one.Reason = member, new("the consumer is closed")
 	req.Members = append(req.Members, one)
 	resp, err := req.RequestWith(ctx, client)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return kerr.ErrorForCode(resp.ErrorCode)
+	for _, m := range resp.Members {
+		if resp.ErrorCode == 0 {
+			resp.ErrorCode = m.ErrorCode
+		}
+	}
+	return resp.ErrorCode, nil
+}
+
+// leaveNext leaves as KIP-848 has it: by a heartbeat of epoch -1.
+func leaveNext(ctx context.Context, client *kgo.Client, group, member string) (code int16, err error) {
+	req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	req.Group, req.MemberID, req.MemberEpoch = group, member, -1
+	resp, err := req.RequestWith(ctx, client)
+	if err != nil {
+		return 0, err
+	}
+	return resp.ErrorCode, nil
 }

@@ -19,9 +19,10 @@ import (
 type Option func(*options)
 
 type options struct {
-	dial    DialFunc
-	metrics *metrics.Registry
-	lag     func([]metrics.PartitionLag)
+	dial       DialFunc
+	metrics    *metrics.Registry
+	lag        func([]metrics.PartitionLag)
+	departures *Departures
 }
 
 // DialFunc opens connections in place of the network's own.
@@ -41,6 +42,7 @@ type settings struct {
 	security    security.Client
 	autoCreate  bool
 	dialer      DialFunc
+	departures  *Departures
 	dialTimeout time.Duration
 
 	requestTimeout  time.Duration
@@ -81,7 +83,7 @@ func readSettings(r *security.Reader, opts []Option) *settings {
 		s.dialTimeout = top
 	}
 	s.servers = readServers(r)
-	s.dialer, s.metrics, s.lag = o.dial, o.metrics, o.lag
+	s.dialer, s.departures, s.metrics, s.lag = o.dial, o.departures, o.metrics, o.lag
 	if s.dialer == nil {
 		s.dialer = s.dialNetwork
 	}
