@@ -29,7 +29,8 @@ type TopicStatusStore struct {
 
 	mu         sync.Mutex
 	connectors map[string]state.Status
-	tasks      map[string]map[int]state.Status
+	tasks      map[string]map[int]readStatus
+	removed    map[string]written                // connectors that were removed, the last time
 	topics     map[string]map[string]TopicStatus // connector -> topic
 	own        map[string]state.Status           // by key: what this worker said last of what it runs
 
@@ -42,7 +43,8 @@ func NewTopicStatusStore(cfg TopicConfig, admin *kafka.Admin, log *slog.Logger, 
 	s := &TopicStatusStore{
 		topic: cfg.Topic, slog: log, now: time.Now,
 		connectors: map[string]state.Status{},
-		tasks:      map[string]map[int]state.Status{},
+		tasks:      map[string]map[int]readStatus{},
+		removed:    map[string]written{},
 		topics:     map[string]map[string]TopicStatus{},
 		own:        map[string]state.Status{},
 	}
@@ -183,7 +185,7 @@ func (s *TopicStatusStore) Task(id state.TaskID) (state.Status, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st, ok := s.tasks[id.Connector][id.Task]
-	return st, ok
+	return st.Status, ok
 }
 
 // Tasks are the statuses of a connector's tasks, ordered by task number.
@@ -192,16 +194,18 @@ func (s *TopicStatusStore) Tasks(connector string) []state.TaskStatus {
 	defer s.mu.Unlock()
 	var out []state.TaskStatus
 	for _, n := range slices.Sorted(maps.Keys(s.tasks[connector])) {
-		out = append(out, state.TaskStatus{ID: n, Status: s.tasks[connector][n]})
+		out = append(out, state.TaskStatus{ID: n, Status: s.tasks[connector][n].Status})
 	}
 	return out
 }
 
-// Connectors are the names of the connectors that have a status, ordered.
+// Connectors are the names of the connectors that have a status, or tasks that do, ordered.
 func (s *TopicStatusStore) Connectors() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.connectors))
+	names := slices.AppendSeq(slices.Collect(maps.Keys(s.connectors)), maps.Keys(s.tasks))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // TopicConnectors are the names of the connectors of which topics are known, ordered.
@@ -227,18 +231,18 @@ func (s *TopicStatusStore) Topics(connector string) []string {
 }
 
 func (s *TopicStatusStore) apply(r *kafka.Record) {
-	if err := s.applyRecord(string(r.Key), r.Value); err != nil {
-		s.slog.Error("a record of the status topic is ignored", "topic", s.topic, "partition", r.Partition, "offset", r.Offset,
+	if err := s.applyRecord(string(r.Key), r.Value, written{r.Partition, r.Timestamp}); err != nil {
+		s.slog.Error("ignoring a record of the status topic that cannot be read", "topic", s.topic, "partition", r.Partition, "offset", r.Offset,
 			"key", string(r.Key), "error", err)
 	}
 }
 
-func (s *TopicStatusStore) applyRecord(key string, value []byte) error {
+func (s *TopicStatusStore) applyRecord(key string, value []byte, when written) error {
 	if name, ok := strings.CutPrefix(key, connectorStatusPrefix); ok {
-		return s.applyConnector(name, value)
+		return s.applyConnector(name, value, when)
 	}
 	if strings.HasPrefix(key, taskStatusPrefix) {
-		return s.applyTask(key, value)
+		return s.applyTask(key, value, when)
 	}
 	if strings.HasPrefix(key, topicStatusPrefix) {
 		return s.applyTopic(key, value)
@@ -246,7 +250,7 @@ func (s *TopicStatusStore) applyRecord(key string, value []byte) error {
 	return errs.Data.New("no worker writes such a key")
 }
 
-func (s *TopicStatusStore) applyConnector(name string, value []byte) error {
+func (s *TopicStatusStore) applyConnector(name string, value []byte, when written) error {
 	switch {
 	case name == "":
 		return errs.Data.New("the key doesn't name a connector")
@@ -254,11 +258,8 @@ func (s *TopicStatusStore) applyConnector(name string, value []byte) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.writer.dropped(connectorStatusKey(name))
-		for n := range s.tasks[name] {
-			s.writer.dropped(taskStatusKey(state.TaskID{Connector: name, Task: n}))
-		}
 		delete(s.connectors, name)
-		delete(s.tasks, name)
+		s.removeTasks(name, when)
 		return nil
 	}
 	st, err := decodeStatus(value)
@@ -273,7 +274,7 @@ func (s *TopicStatusStore) applyConnector(name string, value []byte) error {
 	return nil
 }
 
-func (s *TopicStatusStore) applyTask(key string, value []byte) error {
+func (s *TopicStatusStore) applyTask(key string, value []byte, when written) error {
 	id, ok := parseTaskKey(key, 2)
 	if !ok {
 		return errs.Data.New("the key doesn't name a task")
@@ -296,7 +297,7 @@ func (s *TopicStatusStore) applyTask(key string, value []byte) error {
 		}
 		return nil
 	}
-	if s.late(taskStatusKey(id), st) {
+	if s.late(taskStatusKey(id), st) || s.removedSince(id.Connector, when) {
 		return nil
 	}
 	// A worker that gave a task up may say so after the one that took it over began to run it, when
@@ -305,10 +306,10 @@ func (s *TopicStatusStore) applyTask(key string, value []byte) error {
 		return nil
 	}
 	if tasks == nil {
-		tasks = map[int]state.Status{}
+		tasks = map[int]readStatus{}
 		s.tasks[id.Connector] = tasks
 	}
-	tasks[id.Task] = st
+	tasks[id.Task] = readStatus{st, when}
 	return nil
 }
 
