@@ -261,7 +261,7 @@ func (d *decoder) assignment() Assignment {
 		a.Revoked = d.work()
 	}
 	if len(d.b) > 0 {
-		a.Delay = time.Duration(d.int32()) * time.Millisecond
+		a.Delay = time.Duration(max(d.int32(), 0)) * time.Millisecond
 	}
 	a.HandsOver = d.trailed(flagHandsOver)
 	return a
@@ -290,9 +290,12 @@ func (d *decoder) work() Work {
 			return Work{}
 		}
 		for range count {
-			if n := d.int32(); n == connectorTask {
+			switch n := d.int32(); {
+			case n == connectorTask:
 				w.Connectors = append(w.Connectors, name)
-			} else {
+			case n < 0:
+				d.fail("task %d of connector %q", n, name)
+			default:
 				w.Tasks = append(w.Tasks, state.TaskID{Connector: name, Task: n})
 			}
 		}

@@ -87,13 +87,13 @@ type event func(ConfigListener)
 func (t *configTable) apply(key, value []byte, offset int64) event {
 	v, err := decodeRecord(value)
 	if err != nil {
-		t.log.Error("a record of the config topic is not JSON and is ignored", "key", string(key), "offset", offset, "error", err)
+		t.log.Error("ignoring a record of the config topic that is not JSON", "key", string(key), "offset", offset, "error", err)
 		return nil
 	}
 	t.own().offset = offset + 1
 	e, err := t.applyValue(string(key), v)
 	if err != nil {
-		t.log.Error("a record of the config topic is ignored", "key", string(key), "offset", offset, "error", err)
+		t.log.Error("ignoring a record of the config topic that no worker writes", "key", string(key), "offset", offset, "error", err)
 	}
 	return e
 }
@@ -106,6 +106,11 @@ func decodeRecord(value []byte) (any, error) {
 }
 
 func (t *configTable) applyValue(key string, v any) (event, error) {
+	for _, prefix := range []string{targetStatePrefix, connectorPrefix, commitPrefix, restartPrefix, fencingPrefix} {
+		if key == prefix {
+			return nil, errs.Data.New("the key doesn't name a connector")
+		}
+	}
 	if name, ok := strings.CutPrefix(key, targetStatePrefix); ok {
 		return t.applyTarget(name, v)
 	}
@@ -227,12 +232,9 @@ func (t *configTable) applyCommit(name string, v any) (event, error) {
 	if err != nil {
 		return nil, err
 	}
-	count, err := integer(m, "tasks")
+	count, err := taskCount(m, "tasks")
 	if err != nil {
 		return nil, err
-	}
-	if count < 0 {
-		return nil, errs.Data.New("'tasks' is negative: %d", count)
 	}
 	deferred, seen := t.deferred[name]
 	complete := true
@@ -285,7 +287,7 @@ func (t *configTable) applyFencing(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	count, err := integer(m, "task-count")
+	count, err := taskCount(m, "task-count")
 	if err != nil {
 		return err
 	}
@@ -310,6 +312,9 @@ func (t *configTable) applySessionKey(v any) (event, error) {
 	created, ok := m["creation-timestamp"].(int64)
 	if !ok {
 		return nil, errs.Data.New("'creation-timestamp' should be an integer but is %T", m["creation-timestamp"])
+	}
+	if created < 0 || created > lastMilli {
+		return nil, errs.Data.New("'creation-timestamp' is %d, which is no time in ms since 1970", created)
 	}
 	session := SessionKey{Key: key, Algorithm: algorithm, Created: time.UnixMilli(created)}
 	t.own().session = &session
@@ -358,6 +363,19 @@ func integer(m map[string]any, name string) (int, error) {
 		return 0, errs.Data.New("'%s' should be an integer but is %T", name, m[name])
 	}
 	return int(int32(n)), nil
+}
+
+// mostTasks is the highest number of tasks that is taken for one that a worker wrote: what is counted by it
+// needs memory.
+const mostTasks = 100_000
+
+// taskCount is a number of tasks of a connector.
+func taskCount(m map[string]any, name string) (int, error) {
+	n, err := integer(m, name)
+	if err == nil && (n < 0 || n > mostTasks) {
+		return 0, errs.Data.New("'%s' is %d, it must be from 0 to %d", name, n, mostTasks)
+	}
+	return n, err
 }
 
 // properties is a configuration. REST lets no null into one, but the JVM's format does: such a setting is

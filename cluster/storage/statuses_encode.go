@@ -24,6 +24,9 @@ type TopicStatus struct {
 	Discovered time.Time    // of millisecond precision
 }
 
+// lastMilli is the end of the year 9999 in ms since 1970, beyond which no time is taken for one.
+const lastMilli = 253402300799999
+
 func connectorStatusKey(connector string) string { return connectorStatusPrefix + connector }
 func taskStatusKey(id state.TaskID) string       { return taskStatusPrefix + id.String() }
 func topicStatusKey(connector, topic string) string {
@@ -117,6 +120,9 @@ func decodeTopicStatus(value []byte) (TopicStatus, error) {
 	at, ok := m["discoverTimestamp"].(int64)
 	if !ok {
 		return st, errs.Data.New("'discoverTimestamp' should be an integer but is %T", m["discoverTimestamp"])
+	}
+	if at < 0 || at > lastMilli {
+		return st, errs.Data.New("'discoverTimestamp' is %d, which is no time in ms since 1970", at)
 	}
 	st.Discovered = time.UnixMilli(at)
 	return st, nil

@@ -149,10 +149,13 @@ func describedConnector(s *ConfigState, name string, deferred map[int]map[string
 }
 
 // sameAsJVM brings the JVM's description to ours: no commit is a count of 0, a setting that is null isn't
-// there, and names of which nothing is left are not listed.
+// there, a connector without a name isn't taken for one, and names of which nothing is left are not listed.
 func sameAsJVM(connectors map[string]any) map[string]any {
-	for _, c := range connectors {
+	for name, c := range connectors {
 		m := c.(map[string]any)
+		if name == "" {
+			m["config"], m["target"] = nil, nil
+		}
 		if m["count"] == nil {
 			m["count"] = 0.0
 		}

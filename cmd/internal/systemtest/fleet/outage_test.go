@@ -23,7 +23,8 @@ func TestBrokerOutage(t *testing.T) {
 	}
 }
 
-// backLimit is far less than the session of a consumer, 45 s, and than what work waits for its worker.
+// backLimit is far less than the session of a consumer, 45 s, and than what work waits for its worker; it
+// is in the order of a second on a machine with nothing else to do.
 const backLimit = 20 * time.Second
 
 // outage is how long the broker is away: two sessions of the workers.
@@ -63,16 +64,19 @@ func brokerOutage(t *testing.T, leaderDies bool) {
 	f.kafka.Start(t)
 	back := time.Now()
 	before := f.ends()
-	for id, work := range r.Members {
-		if id == dead.ID && !leaderDies { // the next leader knows nothing of who had what, and lets nothing wait
-			continue
-		}
-		for _, task := range work.Tasks {
-			service.UntilEvery(t, 20*time.Millisecond, backLimit-time.Since(back), task.Connector+" goes on at "+id, func() error {
+	goOn := func(id string, limit time.Duration) {
+		for _, task := range r.Members[id].Tasks {
+			service.UntilEvery(t, 20*time.Millisecond, limit-time.Since(back), task.Connector+" goes on", func() error {
 				return f.goesOn(task.Connector, before)
 			})
 			t.Logf("%s of %s went on after %s", task.Connector, id, time.Since(back).Round(10*time.Millisecond))
 		}
+	}
+	for _, n := range f.Running() {
+		goOn(n.ID, backLimit)
+	}
+	if leaderDies { // the next leader knows nothing of who had what, so nothing waits
+		goOn(dead.ID, 2*backLimit)
 	}
 	dead.Start(t)
 	f.settle()
