@@ -106,10 +106,8 @@ func decodeRecord(value []byte) (any, error) {
 }
 
 func (t *configTable) applyValue(key string, v any) (event, error) {
-	for _, prefix := range []string{targetStatePrefix, connectorPrefix, commitPrefix, restartPrefix, fencingPrefix} {
-		if key == prefix {
-			return nil, errs.Data.New("the key doesn't name a connector")
-		}
+	if slices.Contains([]string{targetStatePrefix, connectorPrefix, commitPrefix, restartPrefix, fencingPrefix}, key) {
+		return nil, errs.Data.New("the key doesn't name a connector")
 	}
 	if name, ok := strings.CutPrefix(key, targetStatePrefix); ok {
 		return t.applyTarget(name, v)
