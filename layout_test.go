@@ -45,7 +45,7 @@ var layoutRules = []struct {
 	{"connectors/...", []string{"connectors", "$values", "$java"}},
 
 	{"smt", []string{"$values", "smt/internal/..."}},
-	{"smt/internal/...", []string{"connectors/data", "connectors/errs"}},
+	{"smt/internal/...", []string{"connectors/data", "connectors/errs", "$java"}},
 	{"smt/smttest", []string{"smt", "$values", "connectors/data/datatest"}},
 	{"smt/...", []string{"smt", "$values", "$java", "smt/internal/..."}},
 
@@ -68,7 +68,7 @@ var layoutRules = []struct {
 		"connectors/data", "connectors/config", "connectors/errs", "$java",
 		"cluster/state", "cluster/kafka", "cluster/kafkalog", "codecs", "codecs/json",
 	}},
-	{"cluster/group/...", []string{"connectors/data", "connectors/config", "connectors/errs", "cluster/state", "cluster/kafka"}},
+	{"cluster/group/...", []string{"connectors/data", "connectors/config", "connectors/errs", "$java", "cluster/state", "cluster/kafka"}},
 
 	{"actors/act", []string{"$below"}},
 	{"actors/settings", []string{"$contracts", "connectors/config/...", "$java", "cluster/state"}},

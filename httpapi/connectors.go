@@ -12,6 +12,7 @@ import (
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/httpapi/entity"
 )
 
@@ -79,7 +80,7 @@ func (s *Server) createConnector(ctx context.Context, c *call) (answer, error) {
 	}
 	name := ""
 	if request.Name != nil {
-		name = trim(*request.Name)
+		name = java.Trim(*request.Name)
 	}
 	props, err := named(ctx, c.herder, name, request.Config)
 	if err != nil {
@@ -91,9 +92,6 @@ func (s *Server) createConnector(ctx context.Context, c *call) (answer, error) {
 	}
 	return answer{status: http.StatusCreated, body: entity.InfoOf(info), location: s.location(c, name)}, nil
 }
-
-// trim is String.trim: everything up to the space goes.
-func trim(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }
 
 // named puts the connector's name into its configuration and refuses another one. What has null
 // values goes through validation, which has an error for each.

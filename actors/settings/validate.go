@@ -5,12 +5,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/config"
-	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
@@ -352,18 +351,7 @@ func prefixed(def *config.Def, answer config.Validation, prefix string) config.I
 // inHashOrder sorts an answer as a Java HashMap lists the names: the JVM worker answers for
 // converters in that order, and clients see it in the order of groups.
 func inHashOrder(answer config.Validation) {
-	size := 16
-	for len(answer)*4 > size*3 {
-		size *= 2
-	}
-	bucket := func(v config.Validated) int {
-		var hash uint32
-		for _, unit := range utf16.Encode([]rune(v.Name)) {
-			hash = hash*31 + uint32(unit)
-		}
-		return int((hash ^ hash>>16) & uint32(size-1))
-	}
-	slices.SortStableFunc(answer, func(a, b config.Validated) int { return bucket(a) - bucket(b) })
+	java.SortByBucket(answer, java.GrownBuckets(len(answer)), func(v config.Validated) string { return v.Name })
 }
 
 // resolveNullable resolves references in the values that are not null.
@@ -401,7 +389,7 @@ var abstractConnectors = map[string]bool{
 // has said yet which of the settings are.
 func safeText(props map[string]*string) string {
 	parts := make([]string, 0, len(props))
-	for _, k := range data.JavaCopyOrder(props) {
+	for _, k := range java.CopyOrder(props) {
 		value := "null"
 		if p := props[k]; p != nil {
 			value = *p

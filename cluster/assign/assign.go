@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // Work is connectors and tasks: what a member runs, or what there is to run.
@@ -133,7 +134,7 @@ func compareItems(a, b item) int {
 	if c := cmp.Compare(kindOf(a), kindOf(b)); c != 0 {
 		return c
 	}
-	if c := compareJava(a.Connector, b.Connector); c != 0 {
+	if c := java.Compare(a.Connector, b.Connector); c != 0 {
 		return c
 	}
 	return cmp.Compare(a.Task, b.Task)

@@ -3,6 +3,8 @@ package assign
 import (
 	"cmp"
 	"slices"
+
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // surplusOf is what members run beyond their part of all that is configured, connectors and tasks apart.
@@ -57,7 +59,7 @@ func addSurplus(surplus set, k kind, total int, workers []*worker) {
 func deal(workers []*worker, items []item) {
 	for k := range kinds {
 		slices.SortFunc(workers, func(a, b *worker) int {
-			return cmp.Or(cmp.Compare(len(a.next[k]), len(b.next[k])), compareJava(a.id, b.id))
+			return cmp.Or(cmp.Compare(len(a.next[k]), len(b.next[k])), java.Compare(a.id, b.id))
 		})
 		dealKind(workers, k, items)
 	}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // Cooperative plans rounds of incremental cooperative rebalancing. It remembers what it planned before,
@@ -150,7 +152,7 @@ func newWorkers(members []Member) (workers []*worker, active, duplicated set) {
 		byID[m.ID] = w
 		ids = append(ids, m.ID)
 	}
-	for _, id := range javaOrder(ids) {
+	for _, id := range java.HashOrder(ids) {
 		workers = append(workers, byID[id])
 	}
 	return workers, active, duplicated
@@ -228,7 +230,7 @@ func (c *Cooperative) noteIdle(workers []*worker) {
 			idle = append(idle, w.id)
 		}
 	}
-	for _, id := range javaOrder(idle) {
+	for _, id := range java.HashOrder(idle) {
 		if !slices.Contains(c.candidates, id) {
 			c.candidates = append(c.candidates, id)
 		}

@@ -7,7 +7,7 @@
 //
 // Both decide as the assignors of Kafka Connect 4.1.1 do, member by member and in the same order, so
 // that leadership may go from a JVM worker to this one and back without moving work. The order in
-// which Java walks its hash maps decides who gives up what, so it is followed too (see javaOrder).
+// which Java walks its hash maps decides who gives up what, so it is followed too (java.HashOrder).
 //
 // Nothing here does I/O, starts a goroutine or reads a clock: the same inputs give the same plans.
 // Package group speaks the wire protocol; actors/worker calls both.

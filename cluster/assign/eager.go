@@ -1,6 +1,10 @@
 package assign
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/troupe-connect/troupe/connectors/java"
+)
 
 // Eager deals everything out anew: all connectors by name and then all tasks by connector and number, in
 // turn to the members by id. The members have stopped what they ran.
@@ -13,7 +17,7 @@ func Eager(in Input) Plan {
 	for i, m := range in.Members {
 		ids[i] = m.ID
 	}
-	slices.SortFunc(ids, compareJava)
+	slices.SortFunc(ids, java.Compare)
 	dealt := make([][]item, len(ids))
 	for n, i := range in.configured().minus() {
 		to := n % len(ids)

@@ -15,8 +15,8 @@ import (
 
 var record = flag.Bool("record", false, "write the first 60 histories and Java's answers to testdata/assign")
 
-// java compiles the driver and runs it on these lines.
-func java(t *testing.T, lines string) string {
+// askJava compiles the driver and runs it on these lines.
+func askJava(t *testing.T, lines string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(transcripts, "run"))
 	cmd.Stdin = strings.NewReader(lines)
@@ -52,7 +52,7 @@ func TestAgainstJava(t *testing.T) {
 			recorded = script.Len()
 		}
 	}
-	transcript, first := weave(t, script.String(), java(t, script.String()), recorded)
+	transcript, first := weave(t, script.String(), askJava(t, script.String()), recorded)
 	if path := os.Getenv("ASSIGN_TRANSCRIPT"); path != "" {
 		if err := os.WriteFile(path, []byte(transcript), 0o600); err != nil {
 			t.Fatal(err)

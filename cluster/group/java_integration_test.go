@@ -31,8 +31,8 @@ func randomWork(r *rand.Rand, most int) string {
 	return strings.Join(out, ",")
 }
 
-// java makes the driver answer these lines.
-func java(t *testing.T, script string) []byte {
+// askJava makes the driver answer these lines.
+func askJava(t *testing.T, script string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(golden, "run"))
 	cmd.Stdin = strings.NewReader(script)
@@ -82,7 +82,7 @@ func TestTrailersAgainstJava(t *testing.T) {
 		}
 		fmt.Fprintf(&script, "read\tstate\t%d\t%x\n", p, bytes)
 	}
-	compare(t, "trailers.txt", java(t, script.String()))
+	compare(t, "trailers.txt", askJava(t, script.String()))
 }
 
 // Our bytes are those of the JVM's classes, for values never seen before.
@@ -108,6 +108,6 @@ func TestAgainstJava(t *testing.T) {
 		}
 		fmt.Fprintf(&script, "state\t%d\thttp://ü%d/\t%d%s\n", n%3, n, r.Int64N(99)-1, a)
 	}
-	out := java(t, script.String())
+	out := askJava(t, script.String())
 	compare(t, "wire.txt", out)
 }

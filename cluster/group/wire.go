@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // ErrMalformed is in every error about bytes that can't be read.
@@ -97,7 +98,7 @@ func (a Assignment) Encode(p Protocol) ([]byte, error) {
 	e.text("leader URL", a.LeaderURL)
 	e.int64(a.Offset)
 	assigned := a.Assigned
-	assigned.Connectors = javaSet(assigned.Connectors) // the JVM collects these in a hash set
+	assigned.Connectors = hashSet(assigned.Connectors)
 	e.work(assigned)
 	if p != Eager {
 		e.work(a.Revoked)
@@ -301,4 +302,19 @@ func (d *decoder) work() Work {
 		}
 	}
 	return w
+}
+
+// hashSet lists texts as the HashSet in which the JVM collects them does, each once. It makes our bytes
+// those of the JVM; to who reads them the order means nothing.
+func hashSet(texts []string) []string {
+	seen := make(map[string]bool, len(texts))
+	out := make([]string, 0, len(texts))
+	for _, s := range texts {
+		if !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	java.SortByBucket(out, max(16, java.CopiedBuckets(len(texts))), func(s string) string { return s })
+	return out
 }

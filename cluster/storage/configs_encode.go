@@ -6,7 +6,7 @@ import (
 
 	"github.com/troupe-connect/troupe/cluster/kafkalog"
 	"github.com/troupe-connect/troupe/cluster/state"
-	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // The records of the config topic, as the JVM's JsonConverter writes them without schemas: members in
@@ -38,14 +38,14 @@ func targetRecord(connector string, target state.TargetState) kafkalog.Pair {
 	if target == state.TargetStopped {
 		old = state.TargetPaused
 	}
-	b := appendString([]byte(`{"state":`), string(old))
-	b = appendString(append(b, `,"state.v2":`...), string(target))
+	b := java.AppendJSONString([]byte(`{"state":`), string(old))
+	b = java.AppendJSONString(append(b, `,"state.v2":`...), string(target))
 	return record(targetStatePrefix+connector, append(b, '}'))
 }
 
 func sessionKeyRecord(key SessionKey) kafkalog.Pair {
 	b := append([]byte(`{"key":"`), base64.StdEncoding.EncodeToString(key.Key)...)
-	b = appendString(append(b, `","algorithm":`...), key.Algorithm)
+	b = java.AppendJSONString(append(b, `","algorithm":`...), key.Algorithm)
 	b = strconv.AppendInt(append(b, `,"creation-timestamp":`...), key.Created.UnixMilli(), 10)
 	return record(sessionKeyKey, append(b, '}'))
 }
@@ -57,22 +57,22 @@ func restartRecord(r RestartRequest) kafkalog.Pair {
 }
 
 func loggerRecord(logger, level string) kafkalog.Pair {
-	return record(loggerPrefix+logger, append(appendString([]byte(`{"level":`), level), '}'))
+	return record(loggerPrefix+logger, append(java.AppendJSONString([]byte(`{"level":`), level), '}'))
 }
 
 func encodeProperties(config map[string]string) []byte {
 	b := []byte(`{"properties":{`)
-	for i, k := range data.JavaOrder(config) {
+	for i, k := range java.MapOrder(config) {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendString(b, k), ':')
-		b = appendString(b, config[k])
+		b = append(java.AppendJSONString(b, k), ':')
+		b = java.AppendJSONString(b, config[k])
 	}
 	return append(b, "}}"...)
 }
 
 func encodeInt(name string, n int64) []byte {
-	b := append(appendString([]byte{'{'}, name), ':')
+	b := append(java.AppendJSONString([]byte{'{'}, name), ':')
 	return append(strconv.AppendInt(b, n, 10), '}')
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // Pair is one source offset as stored: the key from EncodeOffsetKey, the value from
@@ -53,7 +54,7 @@ type OffsetJournal interface {
 func EncodeOffsetKey(connector string, partition map[string]any) ([]byte, error) {
 	dst := make([]byte, 0, 64)
 	dst = append(dst, '[')
-	dst = appendString(dst, connector)
+	dst = java.AppendJSONString(dst, connector)
 	dst = append(dst, ',')
 	if partition == nil {
 		dst = append(dst, "null"...)

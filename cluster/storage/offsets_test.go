@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 func TestHashOrder(t *testing.T) {
@@ -22,7 +22,7 @@ func TestHashOrder(t *testing.T) {
 		for name := range strings.SplitSeq(line, " ") {
 			m[name] = 1
 		}
-		if got := strings.Join(data.JavaOrder(m), " "); got != line {
+		if got := strings.Join(java.MapOrder(m), " "); got != line {
 			t.Errorf("order %s\nwant  %s", got, line)
 		}
 	}

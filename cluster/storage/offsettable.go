@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // OffsetTable is the content of an offset store in memory: raw keys to raw values. The JVM looks
@@ -133,12 +135,12 @@ func canonicalKey(key []byte) (name, canon string, ok bool) {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	b := appendString(make([]byte, 0, len(key)+8), name)
+	b := java.AppendJSONString(make([]byte, 0, len(key)+8), name)
 	if list[1] == nil {
 		b = append(b, "null"...)
 	}
 	for _, k := range keys {
-		b = appendString(b, k)
+		b = java.AppendJSONString(b, k)
 		if n, isNumber := members[k].(json.Number); isNumber {
 			b = append(b, n...)
 			continue

@@ -7,6 +7,7 @@ import (
 
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // Keys of the status topic are made of these.
@@ -38,9 +39,9 @@ func encodeStatus(st state.Status) []byte {
 	if st.State == state.Destroyed {
 		return nil
 	}
-	b := appendString([]byte(`{"state":`), string(st.State))
+	b := java.AppendJSONString([]byte(`{"state":`), string(st.State))
 	b = appendStringOrNull(append(b, `,"trace":`...), st.Trace)
-	b = appendString(append(b, `,"worker_id":`...), st.WorkerID)
+	b = java.AppendJSONString(append(b, `,"worker_id":`...), st.WorkerID)
 	b = strconv.AppendInt(append(b, `,"generation":`...), int64(st.Generation), 10)
 	b = appendStringOrNull(append(b, `,"version":`...), st.Version)
 	return append(b, '}')
@@ -50,12 +51,12 @@ func appendStringOrNull(b []byte, s string) []byte {
 	if s == "" {
 		return append(b, "null"...)
 	}
-	return appendString(b, s)
+	return java.AppendJSONString(b, s)
 }
 
 func encodeTopicStatus(st TopicStatus) []byte {
-	b := appendString([]byte(`{"topic":{"name":`), st.Topic)
-	b = appendString(append(b, `,"connector":`...), st.Task.Connector)
+	b := java.AppendJSONString([]byte(`{"topic":{"name":`), st.Topic)
+	b = java.AppendJSONString(append(b, `,"connector":`...), st.Task.Connector)
 	b = strconv.AppendInt(append(b, `,"task":`...), int64(st.Task.Task), 10)
 	b = strconv.AppendInt(append(b, `,"discoverTimestamp":`...), st.Discovered.UnixMilli(), 10)
 	return append(b, "}}"...)

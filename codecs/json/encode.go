@@ -10,6 +10,7 @@ import (
 
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // The texts of Java's errors.
@@ -362,7 +363,7 @@ func appendFloat(b []byte, f float64, bits int) []byte {
 	case math.IsInf(f, -1):
 		return append(b, `"-Infinity"`...)
 	case bits == 32:
-		return data.AppendFloat32(b, float32(f))
+		return java.AppendFloat32(b, float32(f))
 	}
-	return data.AppendFloat64(b, f)
+	return java.AppendFloat64(b, f)
 }

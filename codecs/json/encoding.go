@@ -5,7 +5,7 @@ import (
 	"errors"
 	"unicode/utf8"
 
-	"github.com/troupe-connect/troupe/codecs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // toUTF8 is the text in UTF-8 without a byte order mark. Like Jackson it knows the encoding by
@@ -51,7 +51,7 @@ func utf16Text(b []byte, first, second byte) ([]byte, error) {
 	return b, nil
 }
 
-func fromUTF16(b []byte, order binary.ByteOrder) []byte { return []byte(codecs.UTF16Text(b, order)) }
+func fromUTF16(b []byte, order binary.ByteOrder) []byte { return []byte(java.UTF16Text(b, order)) }
 
 func fromUTF32(b []byte, order binary.ByteOrder) ([]byte, error) {
 	out := make([]byte, 0, len(b)/4)

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/ianaindex"
 
-	"github.com/troupe-connect/troupe/codecs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // charset is one of Java's character sets. As with Java's String, nothing fails: what can't be
@@ -84,14 +84,6 @@ func registered(name string) (charset, bool) {
 	return national{enc}, true
 }
 
-// whole is s with U+FFFD for each part that isn't UTF-8, as Java has one character for it.
-func whole(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return codecs.Text([]byte(s))
-}
-
 // table is a set of one byte per character. controls: the bytes from 0x80 to 0x9f, where the
 // table has nothing, are the control characters of those numbers.
 type table struct {
@@ -101,7 +93,7 @@ type table struct {
 
 func (c table) encode(s string) []byte {
 	out := make([]byte, 0, len(s))
-	for _, r := range whole(s) {
+	for _, r := range java.ValidText(s) {
 		x, ok := c.chars.EncodeRune(r)
 		switch {
 		case ok:
@@ -130,15 +122,15 @@ func (c table) decode(b []byte) string {
 
 type utf8Set struct{}
 
-func (utf8Set) encode(s string) []byte { return codecs.Bytes(s) }
-func (utf8Set) decode(b []byte) string { return codecs.Text(b) }
+func (utf8Set) encode(s string) []byte { return java.Bytes(s) }
+func (utf8Set) decode(b []byte) string { return java.Text(b) }
 
 // singleByte is a set whose characters are the code points up to max.
 type singleByte struct{ max rune }
 
 func (c singleByte) encode(s string) []byte {
 	out := make([]byte, 0, len(s))
-	for _, r := range whole(s) {
+	for _, r := range java.ValidText(s) {
 		if r > c.max {
 			r = '?'
 		}
@@ -178,7 +170,7 @@ func (c utf16Set) encode(s string) []byte {
 	if c.mark && s != "" {
 		out = c.order.AppendUint16(out, byteOrderMark)
 	}
-	for _, u := range utf16.Encode([]rune(whole(s))) {
+	for _, u := range utf16.Encode([]rune(java.ValidText(s))) {
 		out = c.order.AppendUint16(out, u)
 	}
 	return out
@@ -194,7 +186,7 @@ func (c utf16Set) decode(b []byte) string {
 			order, b = binary.LittleEndian, b[2:]
 		}
 	}
-	return codecs.UTF16Text(b, order)
+	return java.UTF16Text(b, order)
 }
 
 // utf32Set is UTF-32, written without a byte order mark; one of its own order is passed over.
@@ -206,7 +198,7 @@ type utf32Set struct {
 
 func (c utf32Set) encode(s string) []byte {
 	out := make([]byte, 0, 4*len(s))
-	for _, r := range whole(s) {
+	for _, r := range java.ValidText(s) {
 		out = c.order.AppendUint32(out, uint32(r))
 	}
 	return out
@@ -242,11 +234,11 @@ type national struct{ enc encoding.Encoding }
 
 func (c national) encode(s string) []byte {
 	e := c.enc.NewEncoder()
-	if out, err := e.Bytes(codecs.Bytes(s)); err == nil {
+	if out, err := e.Bytes(java.Bytes(s)); err == nil {
 		return out
 	}
 	out := make([]byte, 0, len(s))
-	for _, r := range whole(s) { // some character isn't in the set: write one at a time
+	for _, r := range java.ValidText(s) { // some character isn't in the set: write one at a time
 		b, err := e.Bytes(utf8.AppendRune(nil, r))
 		if err != nil {
 			b = []byte{'?'}
@@ -259,7 +251,7 @@ func (c national) encode(s string) []byte {
 func (c national) decode(b []byte) string {
 	out, err := c.enc.NewDecoder().Bytes(b)
 	if err != nil {
-		return codecs.Text(b)
+		return java.Text(b)
 	}
 	return string(out)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
@@ -35,7 +36,7 @@ func (converter) FromConnectHeader(_, _ string, schema *data.Schema, value any) 
 	if err != nil {
 		return nil, err
 	}
-	return codecs.Bytes(s), nil
+	return java.Bytes(s), nil
 }
 
 // ToConnectHeader makes a value of text: of what the text looks like. Bytes that are no UTF-8
@@ -45,5 +46,5 @@ func (converter) ToConnectHeader(_, _ string, payload []byte) (data.SchemaAndVal
 	if payload == nil {
 		return data.SchemaAndValue{}, nil
 	}
-	return data.ParseString(codecs.Text(payload)), nil
+	return data.ParseString(java.Text(payload)), nil
 }

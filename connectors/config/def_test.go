@@ -291,20 +291,6 @@ func TestInfos(t *testing.T) {
 	}
 }
 
-func TestDoubleText(t *testing.T) {
-	for f, want := range map[float64]string{
-		0: "0.0", 1: "1.0", -2.5: "-2.5", 0.001: "0.001", 0.0001: "1.0E-4", 9999999: "9999999.0",
-		1e7: "1.0E7", 1.5e300: "1.5E300", math.Inf(1): "Infinity", math.Inf(-1): "-Infinity", 4.9e-324: "4.9E-324",
-	} {
-		if got := doubleText(f); got != want {
-			t.Errorf("%g: got %s, want %s", f, got, want)
-		}
-	}
-	if got := doubleText(math.NaN()) + doubleText(math.Copysign(0, -1)); got != "NaN-0.0" {
-		t.Error(got)
-	}
-}
-
 func TestNames(t *testing.T) {
 	got := fmt.Sprint(Boolean, String, Int, Short, Long, Double, List, Class, Password, Type(0), High, Medium, Low, WidthNone, WidthShort, WidthMedium, WidthLong)
 	want := "BOOLEAN STRING INT SHORT LONG DOUBLE LIST CLASS PASSWORD Type(0) HIGH MEDIUM LOW NONE SHORT MEDIUM LONG"

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // Parse parses and checks the settings; the first error is returned, as errs.Config. Settings
@@ -92,7 +93,7 @@ func (d *Def) class(name, text string) (any, error) {
 	if d.classes == nil {
 		return ParseType(name, text, Class)
 	}
-	class, ok := d.classes(trim(text))
+	class, ok := d.classes(java.Trim(text))
 	if !ok {
 		return nil, noClass(name, text)
 	}
@@ -106,7 +107,7 @@ func noClass(name, text string) error {
 // ParseType parses the text of one setting, in the Go type that belongs to t. White space around
 // it doesn't count. Errors are errs.Config and name the setting and the value.
 func ParseType(name, text string, t Type) (any, error) {
-	trimmed := trim(text)
+	trimmed := java.Trim(text)
 	switch t {
 	case Boolean:
 		switch {
@@ -220,9 +221,6 @@ func splitList(trimmed string) []string {
 	}
 	return parts
 }
-
-// trim is Java's String.trim: it takes away all characters up to the blank.
-func trim(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }
 
 // defaultValue is the default of a key in the Go type of its type.
 func defaultValue(k Key) (any, error) {

@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
@@ -94,31 +94,14 @@ func (v foldedString) String() string { return "(case insensitive) [" + strings.
 // hashOrder is the order in which a Java HashSet of the values lists them, without doubles: the
 // texts that name the values have it.
 func hashOrder(values []string) []string {
-	size := 16
-	for n := len(values); n*4 > size*3; {
-		size *= 2
-	}
-	type entry struct {
-		value  string
-		bucket uint32
-	}
-	var entries []entry
+	var once []string
 	for _, v := range values {
-		if slices.ContainsFunc(entries, func(e entry) bool { return e.value == v }) {
-			continue
+		if !slices.Contains(once, v) {
+			once = append(once, v)
 		}
-		var hash uint32
-		for _, unit := range utf16.Encode([]rune(v)) {
-			hash = hash*31 + uint32(unit)
-		}
-		entries = append(entries, entry{v, (hash ^ hash>>16) & uint32(size-1)})
 	}
-	slices.SortStableFunc(entries, func(a, b entry) int { return int(a.bucket) - int(b.bucket) })
-	out := make([]string, len(entries))
-	for i, e := range entries {
-		out[i] = e.value
-	}
-	return out
+	java.SortByBucket(once, java.GrownBuckets(len(values)), func(v string) string { return v })
+	return once
 }
 
 // ValidList accepts lists that have the values given only. Null is an error.

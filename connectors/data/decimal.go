@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // ScaleParameter is the parameter of a Decimal schema that holds the scale.
@@ -256,7 +257,7 @@ func mantissaDigits(s string) (digits string, fraction int, ok bool) {
 			point = i
 		case c >= 0x80:
 			// Java takes the decimal digits of any script.
-			ascii, ok := asciiDigits(s)
+			ascii, ok := java.ASCIIDigits(s)
 			if !ok {
 				return "", 0, false
 			}
@@ -277,7 +278,7 @@ func mantissaDigits(s string) (digits string, fraction int, ok bool) {
 // parseExponent reads what stands behind the e: an int32, as in Java. Whether the scale that
 // follows from it fits is checked later.
 func parseExponent(s string) (int64, bool) {
-	s, ok := asciiDigits(s)
+	s, ok := java.ASCIIDigits(s)
 	if !ok || s == "" {
 		return 0, false
 	}

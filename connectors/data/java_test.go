@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // TestAgainstJava compares what is parsed and printed here with what the real classes make of
@@ -90,10 +91,10 @@ func answer(q string) string {
 		return schemaText(sv.Schema) + " " + valueText(sv.Value)
 	case "float64":
 		bits, _ := strconv.ParseUint(arg, 16, 64)
-		return data.Float64Text(math.Float64frombits(bits))
+		return java.Float64Text(math.Float64frombits(bits))
 	case "float32":
 		bits, _ := strconv.ParseUint(arg, 16, 32)
-		return data.Float32Text(math.Float32frombits(uint32(bits)))
+		return java.Float32Text(math.Float32frombits(uint32(bits)))
 	case "date":
 		ms, _ := strconv.ParseInt(arg, 10, 64)
 		date := time.UnixMilli(ms)

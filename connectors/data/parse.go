@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // maxNesting is how deep arrays and maps may lie in each other in a text; beyond it the text is
@@ -31,12 +33,12 @@ func ParseString(s string) SchemaAndValue {
 			return text(s[:blanks]) // so does Java, and loses the rest
 		}
 	case first == 'n' || first == 't' || first == 'f':
-		if sv, ok := parseWord(trimBlanks(s)); ok {
+		if sv, ok := parseWord(java.Trim(s)); ok {
 			return sv
 		}
 	case first == '+' || first == '-' || unicode.IsDigit(first):
 		p := parser{tokens: tokens{text: s}}
-		if sv, err := p.scalar(trimBlanks(p.next())); err == nil {
+		if sv, err := p.scalar(java.Trim(p.next())); err == nil {
 			return sv
 		}
 	}
@@ -135,7 +137,7 @@ func (p *parser) embedded() (SchemaAndValue, error) {
 		p.rewind(mark) // the blanks before the bracket, if any, are the value
 	}
 	token := p.next()
-	word := trimBlanks(token)
+	word := java.Trim(token)
 	if word == "" {
 		return text(token), nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // Project turns a value of the schema source into one of target, which may be a later or
@@ -166,7 +167,7 @@ func projectPrimitive(source *Schema, value any, target *Schema) any {
 	case float32, float64: // Java narrows floats to int first
 		f, _ := numberAsFloat64(value)
 		if target.typ < Int64 {
-			n = int64(float64ToInt32(f))
+			n = int64(java.FloatToInt32(f))
 		}
 	}
 	switch target.typ {

@@ -1,12 +1,13 @@
 package data
 
 import (
-	"math"
 	"math/big"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // What is read as a date, a time or both, by its length (in UTF-16 units, as Java counts):
@@ -28,7 +29,7 @@ func parseTemporal(s string) (SchemaAndValue, bool) {
 		s = strings.ReplaceAll(s, `\:`, ":")
 	}
 	p := lenientParser{s: s, ok: true}
-	switch utf16Len(s) {
+	switch java.Length(s) {
 	case dateLength:
 		p.date()
 		return p.result(DateSchema)
@@ -48,23 +49,6 @@ func parseTemporal(s string) (SchemaAndValue, bool) {
 // mayBeTemporal tells by the number of bytes: up to three for a character, and backslashes before
 // colons.
 func mayBeTemporal(bytes int) bool { return bytes >= dateLength && bytes <= 4*timestampLength }
-
-func utf16Len(s string) int {
-	n := len(s)
-	for i := 0; i < len(s); i++ {
-		if s[i] >= 0x80 {
-			n = 0
-			for _, r := range s {
-				n++
-				if r > 0xffff {
-					n++
-				}
-			}
-			return n
-		}
-	}
-	return n
-}
 
 // lenientParser reads fields as SimpleDateFormat does. ok turns false at the first that fails.
 type lenientParser struct {
@@ -153,7 +137,7 @@ func (p *lenientParser) digits() string {
 			break
 		}
 		r, size := utf8.DecodeRuneInString(p.s[i:])
-		if r > 0xffff || digitOf(r) < 0 { // Java looks at UTF-16 units
+		if r > 0xffff || java.Digit(r) < 0 { // Java looks at UTF-16 units
 			break
 		}
 		i, ascii = i+size, false
@@ -161,7 +145,7 @@ func (p *lenientParser) digits() string {
 	digits := p.s[:i]
 	p.s = p.s[i:]
 	if !ascii {
-		digits, p.ok = asciiDigits(digits)
+		digits, p.ok = java.ASCIIDigits(digits)
 	}
 	return digits
 }
@@ -202,34 +186,8 @@ func longNumber(digits string, exp int64, neg bool) int64 {
 			return int64(int32(whole.Unscaled.Int64()))
 		}
 		f, _ := new(big.Float).SetInt(d.Int()).Float64()
-		return int64(float64ToInt32(f))
+		return int64(java.FloatToInt32(f))
 	}
 	f, _ := strconv.ParseFloat(sign+digits+"E"+strconv.FormatInt(exp, 10), 64)
-	return int64(float64ToInt32(f))
-}
-
-// float64ToInt32 is Java's (int) cast: towards zero, limited, 0 for NaN.
-func float64ToInt32(f float64) int32 {
-	switch {
-	case math.IsNaN(f):
-		return 0
-	case f >= math.MaxInt32:
-		return math.MaxInt32
-	case f <= math.MinInt32:
-		return math.MinInt32
-	}
-	return int32(f)
-}
-
-// float64ToInt64 is Java's (long) cast.
-func float64ToInt64(f float64) int64 {
-	switch {
-	case math.IsNaN(f):
-		return 0
-	case f >= math.MaxInt64:
-		return math.MaxInt64
-	case f <= math.MinInt64:
-		return math.MinInt64
-	}
-	return int64(f)
+	return int64(java.FloatToInt32(f))
 }

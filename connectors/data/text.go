@@ -6,6 +6,8 @@ import (
 	"math/big"
 	"strconv"
 	"time"
+
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // String is the schema as Java prints it, Schema{name:TYPE}.
@@ -62,9 +64,9 @@ func AppendText(b []byte, value any) []byte {
 	case int64:
 		return strconv.AppendInt(b, v, 10)
 	case float32:
-		return AppendFloat32(b, v)
+		return java.AppendFloat32(b, v)
 	case float64:
-		return AppendFloat64(b, v)
+		return java.AppendFloat64(b, v)
 	case time.Time:
 		return AppendDate(b, v)
 	case Decimal:

@@ -1,6 +1,8 @@
 package data
 
-import "strings"
+import (
+	"github.com/troupe-connect/troupe/connectors/java"
+)
 
 // tokens splits a text at the delimiters : , { } [ ] " that no backslash precedes; each of them
 // is a token, and so is what lies between two. It works as the tokenizer of Java's Values does,
@@ -41,10 +43,10 @@ func (t *tokens) take(expected string) bool {
 		}
 		t.peeked, t.isPeeked = t.read(), true
 	}
-	for t.at < len(t.text) && trimBlanks(t.peeked) == "" {
+	for t.at < len(t.text) && java.Trim(t.peeked) == "" {
 		t.peeked = t.read()
 	}
-	if trimBlanks(t.peeked) != expected {
+	if java.Trim(t.peeked) != expected {
 		return false
 	}
 	t.peeked, t.isPeeked = "", false
@@ -84,12 +86,4 @@ func (t *tokens) read() string {
 		escaped = false
 	}
 	return t.text[start:]
-}
-
-// trimBlanks is Java's String.trim: it drops spaces and control characters.
-func trimBlanks(s string) string {
-	if s != "" && s[0] > ' ' && s[len(s)-1] > ' ' {
-		return s
-	}
-	return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // The conversions below are those of Java's Values. Each takes the value's schema, nil for
@@ -426,7 +427,7 @@ func convertToDecimal(to *Schema, value any) (Decimal, error) {
 		return ParseDecimal(v)
 	}
 	if f, ok := numberAsFloat64(value); ok {
-		return ParseDecimal(Float64Text(f)) // Java goes by way of the double's text too
+		return ParseDecimal(java.Float64Text(f)) // Java goes by way of the double's text too
 	}
 	return Decimal{}, unable(value, to.String())
 }
@@ -443,9 +444,9 @@ func numberAsInt64(value any) (int64, bool) {
 	case int8:
 		return int64(v), true
 	case float64:
-		return float64ToInt64(v), true
+		return java.FloatToInt64(v), true
 	case float32:
-		return float64ToInt64(float64(v)), true
+		return java.FloatToInt64(float64(v)), true
 	case Decimal:
 		return v.Int64(), true
 	case *big.Int:

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // chunkSize is how many bytes are read at once, unless a line is longer.
@@ -80,7 +82,7 @@ func (l *lines) next() (line string, size int, ok bool) {
 	line = l.text[:i]
 	l.text = l.text[end:]
 	if !l.valid {
-		line = toUTF8(line)
+		line = java.ValidText(line)
 	}
 	return line, end, true
 }
@@ -100,49 +102,4 @@ func (l *lines) lineEnd(lf int) (end, next int) {
 		return cr, lf + 1
 	}
 	return cr, cr + 1
-}
-
-// toUTF8 replaces what is not UTF-8 as Java's decoder does: each longest part that could begin a
-// character by one U+FFFD.
-func toUTF8(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s) + 16)
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		if r == utf8.RuneError && n == 1 {
-			n = malformed(s)
-		}
-		b.WriteRune(r)
-		s = s[n:]
-	}
-	return b.String()
-}
-
-// malformed is the length of the part of s that one U+FFFD stands for; s does not begin with a
-// character.
-func malformed(s string) int {
-	c := s[0]
-	low, high, more := byte(0x80), byte(0xBF), 0
-	switch {
-	case c >= 0xC2 && c <= 0xDF:
-		more = 1
-	case c == 0xE0:
-		low, more = 0xA0, 2
-	case c >= 0xE1 && c <= 0xEF: // a surrogate is one part, too
-		more = 2
-	case c == 0xF0:
-		low, more = 0x90, 3
-	case c == 0xF4:
-		high, more = 0x8F, 3
-	case c >= 0xF1 && c <= 0xF3:
-		more = 3
-	}
-	n := 1
-	for ; n <= more && n < len(s) && s[n] >= low && s[n] <= high; n++ {
-		low, high = 0x80, 0xBF
-	}
-	return n
 }

@@ -97,28 +97,6 @@ func TestLongLines(t *testing.T) {
 	}
 }
 
-// The replacements are those of Java's new String(bytes, UTF_8), recorded from OpenJDK 17.
-func TestToUTF8(t *testing.T) {
-	for in, want := range map[string]string{
-		"a\xffb":                       "a\ufffdb",
-		"\xe2\x82A":                    "\ufffdA",
-		"\xe2\x82":                     "\ufffd",
-		"\xf0\x9f\x98":                 "\ufffd",
-		"\xf0\x9f\x98\xf0\x9f\x98\x80": "\ufffd😀",
-		"\xc0\x80":                     "\ufffd\ufffd",
-		"\xed\xa0\x80":                 "\ufffd",
-		"\xed\xa0A":                    "\ufffdA",
-		"\xf4\x90\x80\x80":             "\ufffd\ufffd\ufffd\ufffd",
-		"\xe0\x80\x80":                 "\ufffd\ufffd\ufffd",
-		"\x80\x80é":                    "\ufffd\ufffdé",
-		"\ufffd fine":                  "\ufffd fine",
-	} {
-		if got := toUTF8(in); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
 // started is a task that reads file from the offset stored, and its log.
 func started(t testing.TB, props map[string]string, offsets connectors.OffsetReader) (*sourceTask, *bytes.Buffer) {
 	t.Helper()

@@ -11,35 +11,60 @@ import (
 // ParseInt reads an integer of so many bits as Long.parseLong and its like do: digits of any
 // script, a sign, nothing else.
 func ParseInt(s string, bits int) (int64, bool) {
-	n, err := strconv.ParseInt(asciiDigits(s), 10, bits)
-	return n, err == nil
+	s, ok := ASCIIDigits(s)
+	n, err := strconv.ParseInt(s, 10, bits)
+	return n, ok && err == nil
 }
 
-// asciiDigits replaces digits of other scripts by 0 to 9.
-func asciiDigits(s string) string {
+// ASCIIDigits turns the decimal digits of any script into 0 to 9; ok is false where other characters
+// beyond ASCII are in the text.
+func ASCIIDigits(s string) (string, bool) {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
-			return strings.Map(digit, s)
+			return asciiDigitsSlow(s)
 		}
 	}
-	return s
+	return s, true
 }
 
-func digit(r rune) rune {
-	if r < 0x80 || !unicode.Is(unicode.Nd, r) {
-		return r
+func asciiDigitsSlow(s string) (string, bool) {
+	var b strings.Builder
+	for _, r := range s {
+		if r >= 0x80 {
+			d := Digit(r)
+			if d < 0 {
+				return "", false
+			}
+			r = '0' + rune(d)
+		}
+		b.WriteRune(r)
 	}
-	zero := r
-	for r-zero < 9 && unicode.Is(unicode.Nd, zero-1) {
-		zero--
+	return b.String(), true
+}
+
+// Digit is the value of a decimal digit of any script, -1 for other characters. Unicode keeps the ten
+// digits of a script together, in order.
+func Digit(r rune) int {
+	if !unicode.IsDigit(r) {
+		return -1
 	}
-	return '0' + r - zero
+	for _, t := range unicode.Nd.R16 {
+		if r >= rune(t.Lo) && r <= rune(t.Hi) {
+			return int(r-rune(t.Lo)) % 10
+		}
+	}
+	for _, t := range unicode.Nd.R32 {
+		if r >= rune(t.Lo) && r <= rune(t.Hi) {
+			return int(r-rune(t.Lo)) % 10
+		}
+	}
+	return -1
 }
 
 // ParseFloat reads a float of 32 or 64 bits as Double.parseDouble and Float.parseFloat do: blanks
 // around it, a suffix f or d and hexadecimal floats are allowed, what is too big is infinite.
 func ParseFloat(s string, bits int) (float64, bool) {
-	s = strings.TrimFunc(s, func(r rune) bool { return r <= ' ' })
+	s = Trim(s)
 	body := strings.TrimLeft(s, "+-")
 	if len(s)-len(body) > 1 {
 		return 0, false

@@ -6,6 +6,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
@@ -69,7 +70,7 @@ func parseCasts(spec []string) (fields []fieldCast, whole data.Type, err error) 
 		if len(parts) == 0 {
 			parts = []string{""}
 		}
-		to, err := castType(trim(parts[len(parts)-1]))
+		to, err := castType(java.Trim(parts[len(parts)-1]))
 		if err != nil {
 			return nil, 0, err
 		}
@@ -77,15 +78,13 @@ func parseCasts(spec []string) (fields []fieldCast, whole data.Type, err error) 
 			whole = to
 			continue
 		}
-		fields = append(fields, fieldCast{trim(parts[0]), to})
+		fields = append(fields, fieldCast{java.Trim(parts[0]), to})
 	}
 	if whole != 0 && len(spec) > 1 {
 		return nil, 0, errs.Config.New("Cast transformations that specify a type to cast the entire value to may only specify a single cast in their spec")
 	}
 	return fields, whole, nil
 }
-
-func trim(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }
 
 const castOutputs = "[INT8, INT16, INT32, INT64, FLOAT32, FLOAT64, BOOLEAN, STRING]"
 

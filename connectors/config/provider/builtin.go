@@ -16,6 +16,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/config/properties"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
@@ -113,7 +114,7 @@ func (p *directoryProvider) Get(ctx context.Context, path string, keys []string)
 		if err != nil {
 			return Data{}, errs.Config.Wrap(err, "Could not read file %s for property %s", file, key)
 		}
-		values[key] = strings.ToValidUTF8(string(raw), "\uFFFD")
+		values[key] = java.Text(raw)
 	}
 	return Data{Values: values}, nil
 }

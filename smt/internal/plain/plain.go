@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // maxDepth bounds how deep a copy goes; what lies below is Deeper.
@@ -113,7 +114,7 @@ func value(v any, depth int) any {
 // float is boxed unless JSON lacks it.
 func float(f float64, boxed any) any {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return data.Float64Text(f)
+		return java.Float64Text(f)
 	}
 	return boxed
 }
