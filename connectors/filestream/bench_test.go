@@ -49,7 +49,7 @@ func BenchmarkSource(b *testing.B) {
 }
 
 func BenchmarkSink(b *testing.B) {
-	task := &sinkTask{}
+	task := newSinkTask()
 	props := map[string]string{fileKey: filepath.Join(b.TempDir(), "out.txt")}
 	if err := task.Start(b.Context(), connectorstest.NewSinkTaskContext(props), props); err != nil {
 		b.Fatal(err)
