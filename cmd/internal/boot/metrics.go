@@ -28,7 +28,10 @@ func (n *node) showMetrics(cfg *httpapi.Config) error {
 	show := exposed.NewExposition(n.numbers, families, exposed.Info{
 		Version: builtin.KafkaVersion, Commit: Commit, ClientID: n.settings.ClientID, Started: time.Now(),
 	})
-	cfg.MetricsRoutes = []httpapi.Route{{Method: http.MethodGet, Path: "/metrics", Handler: show}}
+	cfg.MetricsRoutes = []httpapi.Route{
+		{Method: http.MethodGet, Path: "/metrics", Handler: show},
+		{Method: http.MethodGet, Path: "/dashboards/*file", Handler: exposed.Dashboards()},
+	}
 	if m.Jolokia {
 		j := exposed.NewJolokia(n.numbers, builtin.KafkaVersion)
 		for _, path := range []string{"/jolokia", "/jolokia/*request"} {
