@@ -72,12 +72,13 @@ var layoutRules = []struct {
 
 	{"actors/act", []string{"$below"}},
 	{"actors/settings", []string{"$contracts", "connectors/config/...", "$java", "cluster/state"}},
-	{"actors/offsets", []string{"$below", "actors/act", "actors/settings"}},
-	{"actors/pipeline", []string{"$below", "actors/act", "actors/settings", "codecs/json"}}, // dead letters of sources are JSON
-	{"actors/task", []string{"$below", "actors/act", "actors/settings", "actors/offsets", "actors/pipeline"}},
-	{"actors/connector", []string{"$below", "actors/act", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task"}},
+	{"actors/host", []string{"$below", "actors/act"}},
+	{"actors/offsets", []string{"$below", "actors/act", "actors/host", "actors/settings"}},
+	{"actors/pipeline", []string{"$below", "actors/act", "actors/host", "actors/settings", "codecs/json"}}, // dead letters of sources are JSON
+	{"actors/task", []string{"$below", "actors/act", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline"}},
+	{"actors/connector", []string{"$below", "actors/act", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task"}},
 	{"actors/worker", []string{
-		"$below", "actors/act", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task", "actors/connector",
+		"$below", "actors/act", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task", "actors/connector",
 	}},
 	{"actors", []string{"$below", "actors/..."}},
 

@@ -7,6 +7,8 @@
 package codecs
 
 import (
+	"context"
+
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
@@ -28,6 +30,16 @@ type HeaderConverter interface {
 	Configure(props map[string]string) error
 	FromConnectHeader(topic, key string, schema *data.Schema, value any) ([]byte, error)
 	ToConnectHeader(topic, key string, payload []byte) (data.SchemaAndValue, error)
+}
+
+// Bounded is a converter of either kind that may take long, since it asks a registry say, and that wants
+// to be called back.
+type Bounded interface {
+	// WorkUntil is called once, before Configure. ctx ends when no call may go on: the task is being
+	// stopped and its time is nearly over, or it was given up. A call should return soon then, with an
+	// error that wraps ctx's; what doesn't return is left behind and its task's last offsets are not
+	// committed.
+	WorkUntil(ctx context.Context)
 }
 
 // Plugin is a converter as a plugin. A class that is both kinds of converter in Java has both

@@ -185,3 +185,11 @@ type Validator interface {
 	// amended.
 	Validate(ctx context.Context, props map[string]string, answer config.Validation) (config.Validation, error)
 }
+
+// Killable is what a connector or task of either kind implements whose code runs in a process of its
+// own. Code in the worker's process can't be ended from outside, only left behind; a process can.
+type Killable interface {
+	// Kill ends the process at once; calls that it is in come back with an error. It is called when a
+	// call has not returned by its deadline, beside that call, at most once, and no other call follows.
+	Kill() error
+}

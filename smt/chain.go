@@ -51,6 +51,9 @@ func NewChain(steps ...Step) *Chain {
 	return c
 }
 
+// Steps are the steps, in order; they are not to be changed.
+func (c *Chain) Steps() []Step { return c.steps }
+
 // Len is the number of steps.
 func (c *Chain) Len() int { return len(c.steps) }
 

@@ -6,6 +6,7 @@
 package smt
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -34,6 +35,16 @@ type Predicate interface {
 	Configure(props map[string]string) error
 	Test(r *data.Record) (bool, error)
 	Close() error
+}
+
+// Bounded is a Transform or Predicate that may take long, since it asks another system say, and that
+// wants to be called back.
+type Bounded interface {
+	// WorkUntil is called once, behind Configure. ctx ends when no call may go on: the task is being
+	// stopped and its time is nearly over, or it was given up. A call should return soon then, with an
+	// error that wraps ctx's; what doesn't return is left behind and its task's last offsets are not
+	// committed.
+	WorkUntil(ctx context.Context)
 }
 
 // Plugin is a transform as a plugin.

@@ -84,12 +84,13 @@ type Exited struct {
 // IgnoreDeadLetterLogging marks a fact that may come too late.
 func (Exited) IgnoreDeadLetterLogging() {}
 
-// Running is a goroutine that belongs to an actor.
+// Running is a goroutine with one owner: the actor that started it with Go, or whoever called Run.
 type Running struct {
 	labels []string
-	mu     sync.Mutex
-	ended  bool
-	onEnd  func()
+
+	mu    sync.Mutex
+	ended bool
+	onEnd func()
 }
 
 // Go runs f on a goroutine that belongs to the actor whose turn it is. The actor gets one Exited
@@ -97,6 +98,12 @@ type Running struct {
 // goroutines that f starts inherit them. The caller ends f through ctx.
 func Go(c actor.Context, ctx context.Context, id any, labels []string, f func(context.Context) (any, error)) *Running {
 	root, self := c.ActorSystem().Root, c.Self() // c must not leave its turn
+	return Run(ctx, labels, f, func(res any, err error) { root.Send(self, Exited{ID: id, Result: res, Err: err}) })
+}
+
+// Run is Go for a goroutine that belongs to no actor: over is called on it when f has ended, whatever
+// ended it, with what f returned, a *Failure for a panic, or ErrGoexit.
+func Run(ctx context.Context, labels []string, f func(context.Context) (any, error), over func(res any, err error)) *Running {
 	g := &Running{labels: labels}
 	go pprof.Do(ctx, pprof.Labels(labels...), func(ctx context.Context) {
 		var (
@@ -105,7 +112,7 @@ func Go(c actor.Context, ctx context.Context, id any, labels []string, f func(co
 		)
 		defer func() {
 			g.end() // first: whoever hears of the end must not take the goroutine for a zombie
-			root.Send(self, Exited{ID: id, Result: res, Err: err})
+			over(res, err)
 		}()
 		err = Catch(func() (err error) {
 			res, err = f(ctx)
@@ -115,12 +122,35 @@ func Go(c actor.Context, ctx context.Context, id any, labels []string, f func(co
 	return g
 }
 
-func (g *Running) end() {
+// Labels are the pairs that name the goroutine.
+func (g *Running) Labels() []string { return g.labels }
+
+// Ended reports whether the function has ended.
+func (g *Running) Ended() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.ended
+}
+
+// OnEnd has f called on the goroutine when its function ends. It returns false, and f is not called,
+// if that has ended or there is such an f already. f must not block.
+func (g *Running) OnEnd(f func()) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ended || g.onEnd != nil {
+		return false
+	}
+	g.onEnd = f
+	return true
+}
+
+func (g *Running) end() {
+	g.mu.Lock()
 	g.ended = true
-	if g.onEnd != nil {
-		g.onEnd()
+	f := g.onEnd
+	g.mu.Unlock()
+	if f != nil {
+		f()
 	}
 }
 

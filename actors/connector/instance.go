@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/offsets"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
@@ -36,6 +37,10 @@ type instance struct {
 
 	version, taskClass string
 
+	door  *host.Door
+	lane  *host.Lane
+	watch *act.Timer // for calls that hang
+
 	running  *act.Running
 	busy     bool
 	want     bool // task configurations are wished
@@ -50,17 +55,11 @@ type object interface {
 	Stop(ctx context.Context) error
 }
 
-type call string
-
-const (
-	callStart   call = "start"
-	callConfigs call = "taskConfigs"
-	callStop    call = "stop"
-)
-
 type (
-	raised  struct{ err error }
-	failDue struct{}
+	raised     struct{ err error }
+	failDue    struct{}
+	killDue    struct{}
+	stallCheck struct{}
 )
 
 func instanceProps(env *task.Env, name string, inc int, props map[string]string) *actor.Props {
@@ -75,13 +74,17 @@ func (i *instance) Receive(c actor.Context) {
 	case *actor.Started:
 		i.hard, i.kill = context.WithCancel(context.Background()) //nolint:forbidigo // the actor starts its goroutines here
 		i.soft, i.cancel = context.WithCancel(i.hard)
-		i.run(c, callStart, i.start(c))
+		i.door = i.env.Host.Door(i.hard, host.Who{Connector: i.name, Task: host.ConnectorItself})
+		i.lane = i.door.Lane()
+		i.run(c, host.Start, i.start(c))
+		i.lookLater(c)
 	case RequestTaskConfigs:
 		i.want = true
 		i.next(c)
 	case task.Stop:
 		i.stopping, i.by = true, m.By
 		i.cancel()
+		act.After(c, time.Until(m.By), killDue{})
 		i.next(c)
 	case raised:
 		i.fail(c, act.AsFailure(m.err, false))
@@ -89,21 +92,27 @@ func (i *instance) Receive(c actor.Context) {
 		i.exited(c, m)
 	case failDue:
 		panic(i.failure)
+	case killDue:
+		i.door.Kill()
+	case stallCheck:
+		i.lookAtCalls(c)
 	case *actor.Stopping:
 		i.cancel()
 		i.kill()
 		if i.reader != nil {
 			i.reader.Close()
 		}
+		i.watch.Stop()
 		if i.busy {
-			i.env.Zombies.Abandon(i.running)
+			i.door.Kill()
+			i.env.Host.Zombies.Abandon(i.running)
 		}
 	}
 }
 
-func (i *instance) run(c actor.Context, what call, f func(context.Context) (any, error)) {
+func (i *instance) run(c actor.Context, what *host.Call, f func(context.Context) (any, error)) {
 	i.busy = true
-	i.running = act.Go(c, i.hard, what, []string{"connector", i.name, "in", string(what)}, f)
+	i.running = act.Go(c, i.hard, what, []string{"connector", i.name, "in", what.String()}, f)
 }
 
 // next makes the call that is due, if none is under way.
@@ -117,17 +126,17 @@ func (i *instance) next(c actor.Context) {
 		}
 		obj := i.obj
 		by := i.by
-		i.run(c, callStop, func(ctx context.Context) (any, error) {
+		i.run(c, host.Stop, func(ctx context.Context) (any, error) {
 			if !by.IsZero() {
 				var cancel context.CancelFunc
 				ctx, cancel = context.WithDeadline(ctx, by)
 				defer cancel()
 			}
-			return nil, obj.Stop(ctx)
+			return nil, i.lane.Call(host.Stop, func() error { return obj.Stop(ctx) })
 		})
 	case i.want && i.obj != nil:
 		i.want = false
-		i.run(c, callConfigs, i.taskConfigs)
+		i.run(c, host.TaskConfigs, i.taskConfigs)
 	}
 }
 
@@ -173,18 +182,27 @@ func (i *instance) start(c actor.Context) func(context.Context) (any, error) {
 			if err := i.openOffsets(props); err != nil {
 				return nil, err
 			}
-			obj := p.Connector()
 			s.taskClass = p.TaskClass
-			s.obj, err = obj, act.Catch(func() error { return obj.Start(i.soft, cc, props) })
+			s.obj, err = startObject(i, p.Connector, func(obj connectors.SourceConnector) error { return obj.Start(i.soft, cc, props) })
 		case connectors.Sink:
-			obj := p.Connector()
 			s.taskClass = p.TaskClass
-			s.obj, err = obj, act.Catch(func() error { return obj.Start(i.soft, cc, props) })
+			s.obj, err = startObject(i, p.Connector, func(obj connectors.SinkConnector) error { return obj.Start(i.soft, cc, props) })
 		default:
 			return nil, errs.Config.New("%s is no connector", p.Describe().Class)
 		}
 		return s, err
 	}
+}
+
+// startObject makes and starts a connector object. One whose start fails is returned too: it is to be
+// stopped; one whose constructor panics is nil.
+func startObject[T object](i *instance, construct func() T, start func(T) error) (object, error) {
+	var obj T
+	if err := i.lane.Call(host.Create, func() error { obj = construct(); return nil }); err != nil {
+		return nil, err
+	}
+	i.door.Holds(obj)
+	return obj, i.lane.Call(host.Start, func() error { return start(obj) })
 }
 
 // storeCloseTime is what the connector's own offset store may take to close.
@@ -210,7 +228,11 @@ func (i *instance) openOffsets(props map[string]string) error {
 
 // taskConfigs asks the object how to divide the work, and makes of it what is to be stored.
 func (i *instance) taskConfigs(context.Context) (any, error) {
-	configs, err := i.obj.TaskConfigs(i.soft, i.conf.TasksMax)
+	var configs []map[string]string
+	err := i.lane.Call(host.TaskConfigs, func() (err error) {
+		configs, err = i.obj.TaskConfigs(i.soft, i.conf.TasksMax)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -226,8 +248,8 @@ func (i *instance) taskConfigs(context.Context) (any, error) {
 
 func (i *instance) exited(c actor.Context, m act.Exited) {
 	i.busy = false
-	switch m.ID.(call) {
-	case callStart:
+	switch m.ID {
+	case host.Start:
 		s, _ := m.Result.(started)
 		i.obj, i.conf, i.version, i.taskClass = s.obj, s.conf, s.version, s.taskClass
 		if m.Err != nil {
@@ -238,7 +260,7 @@ func (i *instance) exited(c actor.Context, m act.Exited) {
 			c.Send(c.Parent(), instanceChanged{i.inc, state.Running, i.version})
 			i.want = true
 		}
-	case callConfigs:
+	case host.TaskConfigs:
 		if m.Err != nil {
 			i.fail(c, act.AsFailure(m.Err, false))
 			return
@@ -246,13 +268,40 @@ func (i *instance) exited(c actor.Context, m act.Exited) {
 		if !i.stopping {
 			c.Send(c.Parent(), TaskConfigsReady{Name: i.name, Inc: i.inc, Props: i.props, Configs: m.Result.([]map[string]string)})
 		}
-	case callStop:
+	case host.Stop:
 		if m.Err != nil {
 			i.log.Warn("connector's stop failed", "err", m.Err)
 		}
 		i.obj = nil
 	}
 	i.next(c)
+}
+
+// stalled is a call of the connector object that hasn't returned for long; moved takes it back.
+type stalled struct {
+	inc   int
+	stall host.Stall // its In is nil if it is over
+}
+
+// stallLooks is how often per supervisor.task.stall.warn.ms the calls are looked at.
+const stallLooks = 4
+
+func (i *instance) lookLater(c actor.Context) {
+	if limit := i.env.Worker.Supervisor.StallWarn; limit > 0 {
+		i.watch = act.After(c, limit/stallLooks, stallCheck{})
+	}
+}
+
+// lookAtCalls tells the supervisor of a call that hangs.
+func (i *instance) lookAtCalls(c actor.Context) {
+	fresh, over := i.door.Stalls(time.Now(), i.env.Worker.Supervisor.StallWarn)
+	for _, s := range fresh {
+		c.Send(c.Parent(), stalled{i.inc, s})
+	}
+	if over {
+		c.Send(c.Parent(), stalled{inc: i.inc})
+	}
+	i.lookLater(c)
 }
 
 // fail stops the object and then hands the failure to the supervisor, soon even if stop hangs.

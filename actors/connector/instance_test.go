@@ -15,6 +15,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/state"
@@ -113,7 +114,7 @@ func (h *theater) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		h.inst = c.Spawn(instanceProps(h.env, "c", 1, h.props))
-	case instanceChanged, instanceDone, TaskConfigsReady:
+	case instanceChanged, instanceDone, TaskConfigsReady, stalled:
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.heard = append(h.heard, m)
@@ -214,7 +215,7 @@ func performOn(t *testing.T, next func() connectors.SourceConnector, conf map[st
 		log := slog.New(slog.NewTextHandler(h, nil))
 		h.sys = act.NewSystem(log)
 		h.env = &task.Env{
-			Log: log, Registry: reg, Worker: &w, Offsets: storage.NewMemoryOffsetStore(), Starts: task.NewSlots(2), Zombies: act.NewZombies(log),
+			Log: log, Registry: reg, Worker: &w, Offsets: storage.NewMemoryOffsetStore(), Starts: task.NewSlots(2), Host: host.New(log),
 			Resolve: func(_ context.Context, p map[string]string) (map[string]string, error) {
 				out := maps.Clone(p)
 				for k, v := range out {
@@ -235,7 +236,7 @@ func performOn(t *testing.T, next func() connectors.SourceConnector, conf map[st
 		h.sys.Root.Stop(h.top)
 		time.Sleep(10 * time.Second) // the longest timer; a dead letter keeps a goroutine of the library for 1 s
 		synctest.Wait()
-		if n := h.env.Zombies.Alive(); n != 0 {
+		if n := h.env.Host.Zombies.Alive(); n != 0 {
 			t.Errorf("%d zombies at the end", n)
 		}
 	})
@@ -413,7 +414,8 @@ func TestRaisedErrors(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				synctest.Wait()
 				h.failure(t, "the watcher died") //nolint:errcheck // it fails the test itself
-				if n := h.env.Zombies.Alive(); n != 1 {
+				time.Sleep(60 * time.Millisecond)
+				if n := h.env.Host.Zombies.Alive(); n != 1 {
 					t.Errorf("%d zombies", n)
 				}
 				close(release)
@@ -513,11 +515,12 @@ func TestInstanceLeftBehind(t *testing.T) {
 					t.Error("it says that it has ended")
 				}
 				h.sys.Root.Stop(h.inst)
+				time.Sleep(60 * time.Millisecond) // one that is just ending is none
 				synctest.Wait()
-				if n := h.env.Zombies.Alive(); n != 1 {
+				if n := h.env.Host.Zombies.Alive(); n != 1 {
 					t.Errorf("%d zombies", n)
 				}
-				if !strings.Contains(h.logged(), "left behind") || !strings.Contains(h.logged(), "TestInstanceLeftBehind") {
+				if !strings.Contains(h.logged(), "was abandoned") || !strings.Contains(h.logged(), "TestInstanceLeftBehind") {
 					t.Errorf("the log does not say where it hangs:\n%s", h.logged())
 				}
 				free()
@@ -525,4 +528,24 @@ func TestInstanceLeftBehind(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A call of the connector object that hangs is told, and taken back when it returns.
+func TestInstanceStall(t *testing.T) {
+	var release chan struct{}
+	p := &puppet{configs: func(context.Context, int) ([]map[string]string, error) { <-release; return nil, nil }}
+	performWith(t, func() connectors.SourceConnector { release = make(chan struct{}); return p }, baseProps(), func(t *testing.T, h *theater) {
+		time.Sleep(30 * time.Minute)
+		synctest.Wait()
+		got := told[stalled](h)
+		if len(got) != 1 || got[0].stall.In != host.TaskConfigs || got[0].stall.For < 5*time.Minute {
+			t.Fatalf("told %+v", got)
+		}
+		close(release)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if got := told[stalled](h); len(got) != 2 || got[1].stall.In != nil {
+			t.Errorf("told %+v", got)
+		}
+	})
 }

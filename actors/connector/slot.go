@@ -28,6 +28,7 @@ type slot struct {
 	pid      *actor.PID // nil: nobody is there
 	state    state.State
 	trace    string
+	note     string // of one that runs: what keeps it from its work
 	version  string
 	stopping bool // pid was told to stop
 	again    bool // spawn anew when it has stopped
@@ -37,14 +38,18 @@ type slot struct {
 }
 
 func (s *Supervisor) set(sl *slot, st state.State, trace string) {
-	sl.state, sl.trace = st, trace
+	sl.state, sl.trace, sl.note = st, trace, ""
 	s.tell(sl)
 }
 
 // tell sends a status to the parent, unless the parent wants to hear no more of it.
 func (s *Supervisor) tell(sl *slot) {
+	trace := sl.trace
+	if trace == "" {
+		trace = sl.note
+	}
 	s.ctx.Send(s.ctx.Parent(), Changed{s.name, sl.task, state.Status{
-		State: sl.state, WorkerID: s.env.WorkerID, Trace: sl.trace, Version: sl.version, Restarts: sl.budget.Restarts(),
+		State: sl.state, WorkerID: s.env.WorkerID, Trace: trace, Version: sl.version, Restarts: sl.budget.Restarts(),
 	}})
 }
 

@@ -98,7 +98,11 @@ func (s *Supervisor) Receive(c actor.Context) {
 	case instanceDone:
 		s.done(s.slots[ConnectorTask], m.inc)
 	case task.Stalled:
-		s.log.Warn("task has not come back from a call for long; it is left alone", "task", m.ID.Task, "in", m.In, "for", m.For.Round(time.Second))
+		s.taskStalled(m)
+	case task.Note:
+		s.note(s.slots[m.ID.Task], m.Inc, m.Text)
+	case stalled:
+		s.connectorStalled(m)
 	case TaskConfigsReady:
 		if sl := s.slots[ConnectorTask]; sl != nil && sl.inc == m.Inc && !s.closing {
 			c.Send(c.Parent(), m)
@@ -274,6 +278,40 @@ func (s *Supervisor) changed(sl *slot, inc int, st state.State, version string) 
 	}
 	s.set(sl, st, "")
 	s.answer(sl, nil)
+}
+
+// taskStalled tells of a call that hangs. Nothing is done about it: the call may only be slow.
+func (s *Supervisor) taskStalled(m task.Stalled) {
+	attrs := []any{"task", m.ID.Task, "in", m.In, "for", m.For.Round(time.Second)}
+	for _, a := range [][2]string{{"class", m.Class}, {"record", m.Record}, {"why", m.Why}, {"stack", m.Stack}} {
+		if a[1] != "" {
+			attrs = append(attrs, a[0], a[1])
+		}
+	}
+	s.log.Warn("plugin call has not returned for a long time; the task is left as it is", attrs...)
+	s.note(s.slots[m.ID.Task], m.Inc, m.Text())
+}
+
+// connectorStalled is the same of the connector object.
+func (s *Supervisor) connectorStalled(m stalled) {
+	sl, text := s.slots[ConnectorTask], ""
+	if in := m.stall.In; in != nil {
+		s.log.Warn("plugin call has not returned for a long time; the connector is left as it is",
+			"task", "connector", "in", in.String(), "for", m.stall.For.Round(time.Second))
+		text = fmt.Sprintf("%s has not returned for %s", in, m.stall.For.Round(time.Second))
+	}
+	s.note(sl, m.inc, text)
+}
+
+// note has the status of a child that runs say what keeps it from its work; "" takes it back.
+func (s *Supervisor) note(sl *slot, inc int, text string) {
+	if sl == nil || sl.inc != inc || sl.pid == nil || sl.stopping || sl.note == text {
+		return
+	}
+	sl.note = text
+	if sl.state == state.Running || sl.state == state.Paused {
+		s.tell(sl)
+	}
 }
 
 // done is a child that has ended as it should.

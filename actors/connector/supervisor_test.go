@@ -673,13 +673,45 @@ func TestWrongSupervisorSettingsFallBackToTheWorkers(t *testing.T) {
 	})
 }
 
-func TestStalledIsLogged(t *testing.T) {
+// A call that hangs is told in the log and in the status, whose state stays what it is, until it returns.
+func TestStalledIsLoggedAndShown(t *testing.T) {
+	id := state.TaskID{Connector: "c/1", Task: 0}
+	stall := task.Stalled{ID: id, Inc: 1, In: "transforms and converters", Class: "test.Slow", Record: "record 7", For: 301 * time.Second, Stack: "slow.go"}
+	const text = "transforms and converters (test.Slow) has not returned for 5m1s, at record 7"
 	onRig(t, always, func(t *testing.T, r *rig) {
 		r.start(1, state.TargetStarted, props())
-		r.send(task.Stalled{ID: state.TaskID{Connector: "c/1", Task: 0}, Inc: 1, In: "poll", For: 301 * time.Second})
-		r.want(0, "RUNNING")
-		if !strings.Contains(r.logged(), "in=poll") || !strings.Contains(r.logged(), "for=5m1s") {
-			t.Errorf("log:\n%s", r.logged())
+		r.send(stall)
+		r.want(0, "RUNNING RUNNING")
+		if got := r.last(0).Trace; got != text {
+			t.Errorf("status says %q", got)
+		}
+		for _, part := range []string{`in="transforms and converters"`, "class=test.Slow", `record="record 7"`, "for=5m1s", "stack=slow.go", "level=WARN"} {
+			if !strings.Contains(r.logged(), part) {
+				t.Errorf("log without %q:\n%s", part, r.logged())
+			}
+		}
+		late := stall
+		late.Inc = 0 // of an incarnation that is gone
+		r.send(task.Note{ID: id, Inc: 1}, late)
+		r.want(0, "RUNNING RUNNING RUNNING")
+		if got := r.last(0).Trace; got != "" {
+			t.Errorf("status still says %q", got)
+		}
+	})
+}
+
+// What a task says while it is paused is shown too, and forgotten when its state changes.
+func TestNoteGoesWithTheState(t *testing.T) {
+	id := state.TaskID{Connector: "c/1", Task: 0}
+	onRig(t, always, func(t *testing.T, r *rig) {
+		r.start(1, state.TargetStarted, props())
+		r.send(task.Changed{ID: id, Inc: 1, State: state.Paused}, task.Note{ID: id, Inc: 1, Text: "hangs"})
+		if got := r.last(0); got.State != state.Paused || got.Trace != "hangs" {
+			t.Errorf("status %+v", got)
+		}
+		r.send(task.Changed{ID: id, Inc: 1, State: state.Running})
+		if got := r.last(0); got.State != state.Running || got.Trace != "" {
+			t.Errorf("status %+v", got)
 		}
 	})
 }

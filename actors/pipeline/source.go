@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -199,7 +199,7 @@ func WhereSource(rec *data.SourceRecord) func() string {
 		var offset any = map[string]any(nil)
 		if rec.SourceOffset != nil {
 			// The connector's code, which has its own way to panic.
-			if err := act.Catch(func() error { offset = rec.SourceOffset.OffsetMap(); return nil }); err != nil {
+			if err := host.Catch(func() error { offset = rec.SourceOffset.OffsetMap(); return nil }); err != nil {
 				offset = err
 			}
 		}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cluster/storage"
@@ -164,7 +164,7 @@ func (l *SourceLetters) context(p Problem, topic string, key, value part) []kafk
 // connector's code.
 func jsonOf(get func() map[string]any) string {
 	var out string
-	err := act.Catch(func() error {
+	err := host.Catch(func() error {
 		m := get()
 		b, err := storage.EncodeOffset(m)
 		if err != nil {
@@ -195,7 +195,7 @@ func (l *SourceLetters) render(schema *data.Schema, v any) part {
 	}
 	for _, s := range []*data.Schema{schema, nil} {
 		var b []byte
-		err := act.Catch(func() (err error) {
+		err := host.Catch(func() (err error) {
 			b, err = l.json.FromConnect(l.Topic, s, v)
 			return err
 		})
@@ -204,7 +204,7 @@ func (l *SourceLetters) render(schema *data.Schema, v any) part {
 		}
 	}
 	out := part{format: "text"}
-	if act.Catch(func() error { out.bytes = fmt.Append(nil, v); return nil }) != nil {
+	if host.Catch(func() error { out.bytes = fmt.Append(nil, v); return nil }) != nil {
 		out.bytes = fmt.Appendf(nil, "%T", v)
 	}
 	return out
@@ -214,7 +214,7 @@ func (l *SourceLetters) headers(r *data.Record) []kafka.RecordHeader {
 	var out []kafka.RecordHeader
 	for _, h := range r.Headers {
 		var b []byte
-		if act.Catch(func() (err error) {
+		if host.Catch(func() (err error) {
 			b, err = l.Header.FromConnectHeader(r.Topic, h.Key, h.Schema, h.Value)
 			return err
 		}) != nil {

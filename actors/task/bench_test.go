@@ -60,15 +60,15 @@ func (f *fountain) Poll(ctx context.Context) ([]data.SourceRecord, error) {
 
 func (f *fountain) Stop(context.Context) error { return nil }
 
-// host is the parent of one task.
-type host struct {
+// boss is the parent of one task.
+type boss struct {
 	props *actor.Props
 	child chan *actor.PID
 	done  chan struct{}
 	b     *testing.B
 }
 
-func (h *host) Receive(c actor.Context) {
+func (h *boss) Receive(c actor.Context) {
 	switch c.Message().(type) {
 	case *actor.Started:
 		h.child <- c.Spawn(h.props)
@@ -77,7 +77,7 @@ func (h *host) Receive(c actor.Context) {
 	}
 }
 
-func (h *host) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
+func (h *boss) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
 	h.b.Errorf("the task failed: %v", reason)
 	close(h.done)
 	sup.StopChildren(child)
@@ -96,7 +96,7 @@ func runIn(b *testing.B, newEnv func(plugin.Plugin) *task.Env, p plugin.Plugin, 
 	env := newEnv(p)
 	conf["name"], conf["connector.class"] = "c", p.Describe().Class
 	sys := act.NewSystem(env.Log)
-	h := &host{b: b, child: make(chan *actor.PID, 1), done: make(chan struct{}), props: task.Props(env, task.Spec{
+	h := &boss{b: b, child: make(chan *actor.PID, 1), done: make(chan struct{}), props: task.Props(env, task.Spec{
 		ID: state.TaskID{Connector: "c"}, Inc: 1, Connector: conf, Props: conf, Target: state.TargetStarted,
 	})}
 	pid := sys.Root.Spawn(act.Props(func() actor.Actor { return h }))

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/offsets"
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/actors/settings"
@@ -32,8 +33,8 @@ type Env struct {
 	Offsets storage.OffsetStore
 	// Starts limits how many connectors and tasks are being started at a time.
 	Starts *Slots
-	// Zombies counts what was left behind.
-	Zombies *act.Zombies
+	// Host is how plugins are called, and counts the calls that were left behind.
+	Host *host.Host
 	// Topics takes note of the topics that tasks use (KIP-558); nil if nobody wants to know. It is
 	// called from runners, when a task's topic changes.
 	Topics func(id state.TaskID, topic string)
@@ -112,8 +113,12 @@ func (r *runner) openSource(src connectors.Source, conf *settings.Connector, pro
 		return nil, err
 	}
 	r.lease.OnShut(producer.Abort)
+	task, err := newTask(r, src.Task)
+	if err != nil {
+		return nil, err
+	}
 	s := &source{
-		runner: r, task: src.Task(), props: taskProps, producer: producer,
+		runner: r, task: task, props: taskProps, producer: producer, records: r.door.Lane(),
 		pipe:    pipeline.Source{Chain: chain, Converters: conv, Policy: policy},
 		tracker: offsets.NewTracker(),
 		ctx:     context.WithoutCancel(r.hard),
@@ -188,7 +193,11 @@ func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, 
 		}
 		policy.Reporters = append(policy.Reporters, dl)
 	}
-	t := snk.Task() // before the consumer, which joins its group at once: it may hang or panic
+	// The task before the consumer, which joins its group at once: a constructor may hang or panic.
+	t, err := newTask(r, snk.Task)
+	if err != nil {
+		return nil, err
+	}
 	consumer, err := kafka.NewConsumer(kafka.ConnectorConsumerProps(r.env.Worker.Props, props, id.Connector, id.Task),
 		conf.Sink.GroupID, conf.Sink.Topics, conf.Sink.TopicsRegex, r.log, r.env.KafkaOptions...)
 	if err != nil {
@@ -205,6 +214,24 @@ func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, 
 	return s, nil
 }
 
+// newTask has the plugin make its task object.
+func newTask[T any](r *runner, make func() T) (t T, err error) {
+	err = r.lane.Call(host.Create, func() error { t = make(); return nil })
+	r.door.Holds(t)
+	return t, err
+}
+
+// bounded is what transforms, predicates (smt.Bounded) and converters (codecs.Bounded) implement that
+// want to know until when they may work.
+type bounded interface{ WorkUntil(ctx context.Context) }
+
+// tellDeadline gives the object the context that bounds its work, if it wants it.
+func (r *runner) tellDeadline(object any) {
+	if b, ok := object.(bounded); ok {
+		b.WorkUntil(r.work)
+	}
+}
+
 // converters makes and configures the three converters.
 func (r *runner) converters(conf *settings.Connector) (c pipeline.Converters, err error) {
 	if c.Key, err = r.converter(conf.KeyConverter, "key.converter", true); err != nil {
@@ -217,8 +244,13 @@ func (r *runner) converters(conf *settings.Connector) (c pipeline.Converters, er
 	if err != nil {
 		return c, err
 	}
-	c.Header.Class, c.Header.Conv = p.Class, p.NewHeader()
-	if err := c.Header.Conv.Configure(conf.HeaderConverter.Props); err != nil {
+	c.Header.Class = p.Class
+	err = r.lane.Call(host.Configure, func() error {
+		c.Header.Conv = p.NewHeader()
+		r.tellDeadline(c.Header.Conv)
+		return c.Header.Conv.Configure(conf.HeaderConverter.Props)
+	})
+	if err != nil {
 		return c, errs.Config.Wrap(err, "header.converter %s", p.Class)
 	}
 	return c, nil
@@ -229,8 +261,13 @@ func (r *runner) converter(conf settings.Converter, key string, isKey bool) (c p
 	if err != nil {
 		return c, err
 	}
-	c.Class, c.Conv = p.Class, p.New()
-	if err := c.Conv.Configure(conf.Props, isKey); err != nil {
+	c.Class = p.Class
+	err = r.lane.Call(host.Configure, func() error {
+		c.Conv = p.New()
+		r.tellDeadline(c.Conv)
+		return c.Conv.Configure(conf.Props, isKey)
+	})
+	if err != nil {
 		return c, errs.Config.Wrap(err, "%s %s", key, p.Class)
 	}
 	return c, nil
@@ -261,9 +298,17 @@ func (r *runner) chain(conf *settings.Connector) (pipeline.Chain, error) {
 	for i, p := range conf.Predicates {
 		predicates[i] = smt.PredicateConfig{Alias: p.Alias, Class: p.Class, Version: p.Version, Props: p.Props}
 	}
-	chain, err := smt.Build(r.env.Registry, steps, predicates, smt.WithLogger(r.log))
+	var chain *smt.Chain
+	err := r.lane.Call(host.Configure, func() (err error) {
+		chain, err = smt.Build(r.env.Registry, steps, predicates, smt.WithLogger(r.log))
+		return err
+	})
 	if err != nil {
 		return nil, err
+	}
+	for _, s := range chain.Steps() {
+		r.tellDeadline(s.Transform)
+		r.tellDeadline(s.Predicate)
 	}
 	r.closers = append(r.closers, chain.Close)
 	return chain, nil

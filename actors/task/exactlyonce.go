@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/offsets"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -137,12 +138,10 @@ func (x *transactional) flush(context.Context) error { return nil }
 
 func (x *transactional) run() error {
 	tc := &sourceContext{x.source}
-	err := act.Catch(func() error {
-		return x.start(func(ctx context.Context) error { return x.task.Start(ctx, tc, x.props) })
-	})
+	err := x.start(func(ctx context.Context) error { return x.task.Start(ctx, tc, x.props) })
 	if err == nil {
 		x.tell(state.Running)
-		err = act.Catch(x.loop)
+		err = x.guard(x.loop)
 	}
 	return x.end(err)
 }
@@ -152,7 +151,7 @@ func (x *transactional) end(err error) error {
 	if x.lease.Check() == nil {
 		ctx, cancel := x.until(x.env.Worker.TaskShutdownTimeout)
 		if err == nil {
-			err = act.Catch(func() error { return x.finish(ctx) })
+			err = x.guard(func() error { return x.finish(ctx) })
 		}
 		x.leave(ctx, err)
 		cancel()
@@ -191,9 +190,7 @@ func (x *transactional) loop() error {
 			x.tell(state.Running)
 			x.boundary.enter()
 		}
-		x.beat.begin(&inPoll)
-		records, err := x.task.Poll(x.soft)
-		x.beat.end()
+		records, err := x.poll()
 		if err == nil {
 			refusals = 0
 			err = x.batch(records)
@@ -206,7 +203,7 @@ func (x *transactional) loop() error {
 			return nil
 		}
 		if !retriable(err) {
-			return errs.Connect.Wrap(err, "poll")
+			return callFailed(err, "poll")
 		}
 		x.log.Warn("poll failed, trying again", "err", err)
 		x.boundary.forget()
@@ -236,6 +233,10 @@ func (x *transactional) send(records []data.SourceRecord) error {
 	if len(records) == 0 {
 		return nil
 	}
+	return x.lane.Batch(host.Convert, whereSource(records), func() (int, error) { return len(records), x.sendAll(records) })
+}
+
+func (x *transactional) sendAll(records []data.SourceRecord) error {
 	x.noteTopic() // the note may have been reset since the last batch
 	fates := make([]fate, len(records))
 	var kept []data.SourceRecord // poll's slice is the task's again before the commit
@@ -243,6 +244,7 @@ func (x *transactional) send(records []data.SourceRecord) error {
 		kept = slices.Clone(records)
 	}
 	for i := range records {
+		x.lane.At(i)
 		rec, f := &records[i], &fates[i]
 		goesOn, err := x.pipe.Convert(x.hard, rec, &f.rec)
 		if err != nil {

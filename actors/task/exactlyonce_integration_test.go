@@ -104,7 +104,7 @@ func inReality(t *testing.T, addr string, p plugin.Plugin, conf map[string]strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.env = envOf(t, log, p, &w)
+	r.env = envOf(t, log, p, &w, nil)
 	r.env.Offsets = openTopic(t, r.props, log)
 	r.env.ExactlyOnce = &task.ExactlyOnce{
 		GroupID: "g",

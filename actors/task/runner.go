@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -29,8 +30,14 @@ type runner struct {
 	stopBy     atomic.Int64 // Unix nanoseconds; 0 while running
 	lease      act.Lease
 
+	// work ends a while before hard when the task is asked to stop: transforms and converters get it.
+	work     context.Context
+	workOver context.CancelFunc
+
+	door *host.Door
+	lane *host.Lane // calls of the runner's goroutine
+
 	gate gate
-	beat beat
 	ver  atomic.Pointer[string]
 	of   atomic.Pointer[flow]
 
@@ -47,6 +54,8 @@ type flow interface {
 	flush(ctx context.Context) error
 	// wake makes run look at the gate soon.
 	wake()
+	// explain says more of a batch that doesn't come further; it is called beside run.
+	explain(told *Stalled)
 }
 
 func newRunner(env *Env, spec Spec, log *slog.Logger, tell func(state.State)) *runner {
@@ -58,8 +67,15 @@ func newRunner(env *Env, spec Spec, log *slog.Logger, tell func(state.State)) *r
 	r.hard = hard
 	r.kill = func() { kill(act.ErrFenced); r.lease.Shut() }
 	r.soft, r.stop = context.WithCancel(hard)
+	r.work, r.workOver = context.WithCancel(hard)
+	r.door = env.Host.Door(hard, host.Who{Connector: spec.ID.Connector, Task: spec.ID.Task})
+	r.lane = r.door.Lane()
 	return r
 }
+
+// guard runs a part of the runner's own code. A panic in it is a bug of ours, and yet the task is to end in
+// order: what it wrote is committed and its plugin stopped.
+func (r *runner) guard(f func() error) error { return act.Catch(f) }
 
 // run is the runner goroutine.
 func (r *runner) run() error {
@@ -81,7 +97,7 @@ func (r *runner) run() error {
 // close releases what open took of plugins that can be closed.
 func (r *runner) close() {
 	for _, c := range r.closers {
-		if err := c(); err != nil {
+		if err := r.lane.Call(host.Stop, c); err != nil {
 			r.log.Warn("plugin did not close cleanly", "err", err)
 		}
 	}
@@ -123,11 +139,13 @@ func (r *runner) stopping() bool { return r.soft.Err() != nil }
 // and at most limit.
 func (r *runner) until(limit time.Duration) (context.Context, context.CancelFunc) {
 	if by := r.stopBy.Load(); by != 0 {
-		left := time.Until(time.Unix(0, by))
-		limit = min(limit, left-left/5)
+		limit = min(limit, lessMargin(time.Until(time.Unix(0, by))))
 	}
 	return context.WithTimeout(r.hard, limit)
 }
+
+// lessMargin leaves of the time that a stop has a fifth to finish up in.
+func lessMargin(left time.Duration) time.Duration { return left - left/5 }
 
 // start runs the plugin's Start with one of the worker's start slots.
 func (r *runner) start(f func(context.Context) error) error {
@@ -136,9 +154,7 @@ func (r *runner) start(f func(context.Context) error) error {
 		return err
 	}
 	defer release()
-	r.beat.begin(&inStart)
-	defer r.beat.end()
-	return f(r.soft)
+	return r.lane.Call(host.Start, func() error { return f(r.soft) })
 }
 
 // gate is the wish for pause or run as the runner sees it: the last wish wins.
@@ -184,40 +200,6 @@ func (g *gate) wait(ctx context.Context) bool {
 	}
 }
 
-// beat is the runner's sign of life: which call of the plugin it is in and since when. One clock
-// read per call, none per record.
-type beat struct {
-	in    atomic.Pointer[string]
-	since atomic.Int64
-}
-
-// The calls that a runner can be in.
-var (
-	inStart     = "start"
-	inPoll      = "poll"
-	inPut       = "put"
-	inPreCommit = "preCommit"
-	inOpen      = "open"
-	inClose     = "close"
-	inStop      = "stop"
-)
-
-// begin takes one of the names above: a pointer costs no allocation.
-func (b *beat) begin(in *string) {
-	b.since.Store(time.Now().UnixNano())
-	b.in.Store(in)
-}
-
-func (b *beat) end() { b.in.Store(nil) }
-
-func (b *beat) last() (string, time.Time) {
-	in := b.in.Load()
-	if in == nil {
-		return "", time.Time{}
-	}
-	return *in, time.Unix(0, b.since.Load())
-}
-
 // backoff is the wait before the n-th retry (from 0) of something that failed with
 // errs.Retriable and names no delay of its own.
 func backoff(n int, most time.Duration) time.Duration {
@@ -226,8 +208,19 @@ func backoff(n int, most time.Duration) time.Duration {
 }
 
 func retriable(err error) bool {
-	if f, ok := errors.AsType[*act.Failure](err); ok && f.Stack != "" {
-		return false // a panic, whatever was thrown
+	return !panicked(err) && errors.Is(err, errs.Retriable)
+}
+
+// panicked reports whether the error was thrown, whatever it is.
+func panicked(err error) bool {
+	f, ok := errors.AsType[*act.Failure](err)
+	return ok && f.Stack != ""
+}
+
+// callFailed is the error of a plugin's call as it fails the task; a panic speaks for itself.
+func callFailed(err error, text string) error {
+	if panicked(err) {
+		return err
 	}
-	return errors.Is(err, errs.Retriable)
+	return errs.Connect.Wrap(err, "%s", text)
 }

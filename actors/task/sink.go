@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
@@ -83,18 +84,16 @@ func (s *sink) run() (err error) {
 	}()
 	s.lease.OnShut(func() { go s.leave() })
 	tc := &sinkContext{s}
-	if err := act.Catch(func() error {
-		return s.start(func(ctx context.Context) error { return s.task.Start(ctx, tc, s.props) })
-	}); err != nil {
+	if err := s.start(func(ctx context.Context) error { return s.task.Start(ctx, tc, s.props) }); err != nil {
 		s.stopTask()
 		return err
 	}
 	s.tell(state.Running)
 	s.nextCommit = time.Now().Add(s.env.Worker.OffsetFlushInterval)
-	err = act.Catch(s.loop)
+	err = s.guard(s.loop)
 	// Also after a failure, as on the JVM: what the task took before is committed, it is closed and
 	// stopped.
-	if cerr := act.Catch(s.closeAll); cerr != nil {
+	if cerr := s.guard(s.closeAll); cerr != nil {
 		if err == nil {
 			err = cerr
 		} else {
@@ -120,11 +119,9 @@ func (s *sink) leave() {
 }
 
 func (s *sink) stopTask() {
-	s.beat.begin(&inStop)
-	defer s.beat.end()
 	ctx, cancel := s.until(s.env.Worker.TaskShutdownTimeout)
 	defer cancel()
-	if err := act.Catch(func() error { return s.task.Stop(ctx) }); err != nil {
+	if err := s.lane.Call(host.Stop, func() error { return s.task.Stop(ctx) }); err != nil {
 		s.log.Warn("task's stop failed", "err", err)
 	}
 }
@@ -272,10 +269,16 @@ func (s *sink) convert(records []*kafka.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
+	where := func(i int) string { return whereConsumed(records[i]) }
+	return s.lane.Batch(host.Convert, where, func() (int, error) { return len(records), s.convertAll(records) })
+}
+
+func (s *sink) convertAll(records []*kafka.Record) error {
 	s.batch = slices.Grow(s.batch, len(records))
 	run := records[0]
 	s.lastTopic = "" // noted anew with every batch: the note may have been reset
-	for _, r := range records {
+	for i, r := range records {
+		s.lane.At(i)
 		if r.Partition != run.Partition || r.Topic != run.Topic {
 			s.consumed[data.TopicPartition{Topic: run.Topic, Partition: run.Partition}] = run.Offset + 1
 		}
@@ -302,12 +305,7 @@ func (s *sink) convert(records []*kafka.Record) error {
 
 // give calls the task's put.
 func (s *sink) give(records []data.SinkRecord) error {
-	s.beat.begin(&inPut)
-	defer s.beat.end()
-	if s.poison == nil {
-		return s.task.Put(s.soft, records)
-	}
-	return act.Catch(func() error { return s.task.Put(s.soft, records) })
+	return s.lane.Count(host.Put, func() (int, error) { return len(records), s.task.Put(s.soft, records) })
 }
 
 // put gives the batch to the task, also an empty one, so that it can act on time.
@@ -346,7 +344,7 @@ func (s *sink) put() error {
 		s.refusals++
 		return nil
 	}
-	return errs.Connect.Wrap(err, "Exiting WorkerSinkTask due to unrecoverable exception")
+	return callFailed(err, "Exiting WorkerSinkTask due to unrecoverable exception")
 }
 
 func (s *sink) rebalance(r *kafka.Rebalance) error {
@@ -382,9 +380,7 @@ func (s *sink) opened(r *kafka.Rebalance) error {
 	seek := kafka.Offsets{}
 	var err error
 	if opener, ok := s.task.(connectors.PartitionOpener); ok && len(r.Partitions) > 0 {
-		s.beat.begin(&inOpen)
-		err = opener.Open(s.soft, r.Partitions)
-		s.beat.end()
+		err = s.lane.Call(host.Open, func() error { return opener.Open(s.soft, r.Partitions) })
 		for tp, o := range s.rewinds {
 			if s.assigned[tp] {
 				seek[tp], s.consumed[tp], s.current[tp], s.committed[tp] = o, o, o, o
@@ -455,11 +451,9 @@ func (s *sink) closeTask(tps []data.TopicPartition) error {
 	if !ok {
 		return nil
 	}
-	s.beat.begin(&inClose)
-	defer s.beat.end()
 	ctx, cancel := s.until(s.env.Worker.TaskShutdownTimeout)
 	defer cancel()
-	return closer.Close(ctx, tps)
+	return s.lane.Call(host.Close, func() error { return closer.Close(ctx, tps) })
 }
 
 // dropBatch lets go of the batch and its values.

@@ -761,7 +761,7 @@ func TestSinkGivenUpLeavesItsGroup(t *testing.T) {
 		close(release)
 		s.after(2 * time.Second) // before the interval of the second ends
 		s.wantCommitted(kafka.Offsets{})
-		if n := s.env.Zombies.Alive(); n != 0 {
+		if n := s.env.Host.Zombies.Alive(); n != 0 {
 			t.Errorf("%d zombies", n)
 		}
 		s.stop()

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/connectors"
@@ -21,16 +22,17 @@ func (s *sink) preCommit(offsets kafka.Offsets) (kafka.Offsets, error) {
 	if err := s.settleReports(offsets); err != nil {
 		return nil, err
 	}
-	s.beat.begin(&inPreCommit)
-	defer s.beat.end()
 	asked := maps.Clone(offsets)
 	safe := connectors.Offsets(offsets)
 	var err error
 	switch t := s.task.(type) {
 	case connectors.PreCommitter:
-		safe, err = t.PreCommit(s.hard, connectors.Offsets(offsets))
+		err = s.lane.Call(host.PreCommit, func() (err error) {
+			safe, err = t.PreCommit(s.hard, connectors.Offsets(offsets))
+			return err
+		})
 	case connectors.Flusher:
-		err = t.Flush(s.hard, connectors.Offsets(offsets))
+		err = s.lane.Call(host.PreCommit, func() error { return t.Flush(s.hard, connectors.Offsets(offsets)) })
 	}
 	if err == nil {
 		err = s.settleReports(asked) // of what the task found out only now

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/offsets"
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -26,6 +27,7 @@ type source struct {
 	task            connectors.SourceTask
 	committer       connectors.SourceCommitter // the task, if it wants to know of commits
 	recordCommitter connectors.RecordCommitter // the task, if it wants to know each record's fate
+	records         *host.Lane                 // of recordCommitter, whose calls come from the producer's goroutine
 	props           map[string]string          // the task's, resolved
 	pipe            pipeline.Source
 	producer        *kafka.Producer
@@ -45,6 +47,7 @@ type source struct {
 	committed atomic.Bool
 	sendErr   atomic.Pointer[error] // the first record that Kafka refused for good
 	commitMu  sync.Mutex            // one CommitRecord at a time
+	blocked   atomic.Bool           // the producer didn't take a record, it is tried again
 }
 
 // flight is one record on its way: what the promise needs to know, found through the record's
@@ -61,13 +64,11 @@ func (s *source) wake() {}
 
 func (s *source) run() (err error) {
 	tc := &sourceContext{s}
-	if err := act.Catch(func() error {
-		return s.start(func(ctx context.Context) error { return s.task.Start(ctx, tc, s.props) })
-	}); err != nil {
+	if err := s.start(func(ctx context.Context) error { return s.task.Start(ctx, tc, s.props) }); err != nil {
 		return s.end(err)
 	}
 	s.tell(state.Running)
-	return s.end(act.Catch(s.loop))
+	return s.end(s.guard(s.loop))
 }
 
 // end waits for what is in flight, commits, and stops the task, whatever ended the loop: the JVM's
@@ -106,11 +107,9 @@ func (s *source) lastCommit() {
 }
 
 func (s *source) stopTask() {
-	s.beat.begin(&inStop)
-	defer s.beat.end()
 	ctx, cancel := s.until(s.env.Worker.TaskShutdownTimeout)
 	defer cancel()
-	if err := act.Catch(func() error { return s.task.Stop(ctx) }); err != nil {
+	if err := s.lane.Call(host.Stop, func() error { return s.task.Stop(ctx) }); err != nil {
 		s.log.Warn("task's stop failed", "err", err)
 	}
 }
@@ -144,9 +143,7 @@ func (s *source) loop() error {
 			}
 			s.tell(state.Running)
 		}
-		s.beat.begin(&inPoll)
-		records, err := s.task.Poll(s.soft)
-		s.beat.end()
+		records, err := s.poll()
 		if err := s.failedSend(); err != nil {
 			return err
 		}
@@ -169,7 +166,7 @@ func (s *source) loop() error {
 			refusals++
 			continue
 		default:
-			return errs.Connect.Wrap(err, "poll")
+			return callFailed(err, "poll")
 		}
 		if err := s.send(records); err != nil {
 			return err
@@ -177,6 +174,15 @@ func (s *source) loop() error {
 		s.tellCommitted()
 	}
 	return nil
+}
+
+// poll asks the task for a batch.
+func (s *source) poll() (records []data.SourceRecord, err error) {
+	err = s.lane.Count(host.Poll, func() (int, error) {
+		records, err = s.task.Poll(s.soft)
+		return len(records), err
+	})
+	return records, err
 }
 
 // collect lets go of what is acknowledged, and hands the offsets on if a flush asks for them.
@@ -218,6 +224,15 @@ func (s *source) send(records []data.SourceRecord) error {
 	if len(records) == 0 {
 		return nil
 	}
+	return s.lane.Batch(host.Convert, whereSource(records), func() (int, error) { return len(records), s.sendAll(records) })
+}
+
+// whereSource names the i-th of the records.
+func whereSource(records []data.SourceRecord) func(int) string {
+	return func(i int) string { return pipeline.WhereSource(&records[i])() }
+}
+
+func (s *source) sendAll(records []data.SourceRecord) error {
 	s.noteTopic() // the note may have been reset since the last batch
 	flights := make([]flight, len(records))
 	var kept []data.SourceRecord // poll's slice is the task's again before the records are acknowledged
@@ -225,6 +240,7 @@ func (s *source) send(records []data.SourceRecord) error {
 		kept = slices.Clone(records)
 	}
 	for i := range records {
+		s.lane.At(i)
 		rec, f := &records[i], &flights[i]
 		goesOn, err := s.pipe.Convert(s.hard, rec, &f.rec)
 		if err != nil {
@@ -260,12 +276,16 @@ func (s *source) produce(rec *kafka.Record, promise func(*kafka.Record, error)) 
 		err := s.producer.Produce(s.hard, rec, promise)
 		switch {
 		case err == nil:
+			if n > 0 {
+				s.blocked.Store(false)
+			}
 			return nil
 		case s.hard.Err() != nil:
 			return context.Cause(s.hard)
 		case kafka.Classify(err) != kafka.Retriable:
 			return errs.Connect.Wrap(err, "Unrecoverable exception trying to send to topic %q", rec.Topic)
 		}
+		s.blocked.Store(true)
 		s.log.Warn("record not taken by the producer, trying again", "topic", rec.Topic, "err", err)
 		if !act.Sleep(s.hard, backoff(n, 10*time.Second)) {
 			return context.Cause(s.hard)
@@ -361,7 +381,7 @@ func (s *source) commitRecord(rec *data.SourceRecord, md *connectors.RecordMetad
 	s.commitMu.Lock()
 	defer s.commitMu.Unlock()
 	// Mostly on the producer's goroutine, where a panic would end the process.
-	if err := act.Catch(func() error { return s.recordCommitter.CommitRecord(s.ctx, rec, md) }); err != nil {
+	if err := s.records.Each(host.CommitRecord, func() error { return s.recordCommitter.CommitRecord(s.ctx, rec, md) }); err != nil {
 		s.log.Error("task's commitRecord failed", "err", err)
 	}
 }
@@ -412,7 +432,7 @@ func (s *source) tellCommitted() {
 	if !s.committed.CompareAndSwap(true, false) || s.committer == nil {
 		return
 	}
-	if err := act.Catch(func() error { return s.committer.Commit(s.hard) }); err != nil {
+	if err := s.lane.Call(host.Commit, func() error { return s.committer.Commit(s.hard) }); err != nil {
 		s.log.Error("task's commit failed", "err", err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/troupe-connect/troupe/actors/task"
@@ -606,8 +605,8 @@ func TestSourceFencedAfterItsDeadline(t *testing.T) {
 			t.Error("it says that it has ended")
 		}
 		s.sys.Root.Stop(s.pid)
-		synctest.Wait()
-		if n := s.env.Zombies.Alive(); n != 1 {
+		s.after(60 * time.Millisecond)
+		if n := s.env.Host.Zombies.Alive(); n != 1 {
 			t.Errorf("%d zombies", n)
 		}
 		close(release)

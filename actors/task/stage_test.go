@@ -15,6 +15,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -42,6 +43,7 @@ type stage struct {
 	states   []string
 	done     int
 	stalled  []task.Stalled
+	notes    []task.Note
 	failures []*act.Failure
 	book     bytes.Buffer
 	topics   []string
@@ -107,6 +109,8 @@ func (s *stage) Receive(c actor.Context) {
 		c.Stop(c.Sender())
 	case task.Stalled:
 		s.stalled = append(s.stalled, m)
+	case task.Note:
+		s.notes = append(s.notes, m)
 	}
 }
 
@@ -120,10 +124,16 @@ func (s *stage) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child 
 // onStage runs f with a task of the plugin; f begins with start. All must have ended afterwards.
 func onStage(t *testing.T, p plugin.Plugin, conf map[string]string, f func(t *testing.T, s *stage)) {
 	t.Helper()
+	onStageWith(t, p, conf, nil, f)
+}
+
+// onStageWith is onStage in a worker that has more plugins.
+func onStageWith(t *testing.T, p plugin.Plugin, conf map[string]string, more []plugin.Plugin, f func(t *testing.T, s *stage)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t, kafka: kafkatest.New(t, kafkatest.InMemory(), kafkatest.Topics(2, "t"))}
 		s.offsets = &offsetStore{MemoryOffsetStore: storage.NewMemoryOffsetStore()}
-		s.env = newEnv(t, s.kafka, slog.New(slog.NewTextHandler(s, nil)), p)
+		s.env = newEnv(t, s.kafka, slog.New(slog.NewTextHandler(s, nil)), p, more...)
 		s.env.Offsets = s.offsets
 		s.env.Topics = func(_ state.TaskID, topic string) {
 			s.mu.Lock()
@@ -141,7 +151,7 @@ func onStage(t *testing.T, p plugin.Plugin, conf map[string]string, f func(t *te
 }
 
 // newEnv is what a worker with the plugin gives its tasks.
-func newEnv(t testing.TB, cluster *kafkatest.Cluster, log *slog.Logger, p plugin.Plugin) *task.Env {
+func newEnv(t testing.TB, cluster *kafkatest.Cluster, log *slog.Logger, p plugin.Plugin, more ...plugin.Plugin) *task.Env {
 	t.Helper()
 	props := map[string]string{
 		"offset.storage.file.filename": "unused", "offset.flush.interval.ms": "10000",
@@ -155,13 +165,13 @@ func newEnv(t testing.TB, cluster *kafkatest.Cluster, log *slog.Logger, p plugin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return envOf(t, log, p, &w, cluster.Option())
+	return envOf(t, log, p, &w, more, cluster.Option())
 }
 
 // envOf is that of a worker with these settings.
-func envOf(t testing.TB, log *slog.Logger, p plugin.Plugin, w *settings.Worker, opts ...kafka.Option) *task.Env {
+func envOf(t testing.TB, log *slog.Logger, p plugin.Plugin, w *settings.Worker, more []plugin.Plugin, opts ...kafka.Option) *task.Env {
 	t.Helper()
-	all := []plugin.Plugin{p, simpleheader.Plugin()}
+	all := append([]plugin.Plugin{p, simpleheader.Plugin()}, more...)
 	for _, c := range primitive.Plugins() {
 		all = append(all, c)
 	}
@@ -172,7 +182,7 @@ func envOf(t testing.TB, log *slog.Logger, p plugin.Plugin, w *settings.Worker, 
 	return &task.Env{
 		Log: log, Registry: reg, Worker: w, WorkerID: "w:1", Offsets: storage.NewMemoryOffsetStore(),
 		Resolve: func(_ context.Context, p map[string]string) (map[string]string, error) { return maps.Clone(p), nil },
-		Starts:  task.NewSlots(2), Zombies: act.NewZombies(log), KafkaOptions: opts,
+		Starts:  task.NewSlots(2), Host: host.New(log), KafkaOptions: opts,
 	}
 }
 
@@ -180,7 +190,7 @@ func (s *stage) end() {
 	s.sys.Root.Stop(s.top)
 	time.Sleep(15 * time.Second)
 	synctest.Wait()
-	if n := s.env.Zombies.Alive(); n != 0 {
+	if n := s.env.Host.Zombies.Alive(); n != 0 {
 		s.t.Errorf("%d zombies at the end", n)
 	}
 	if s.t.Failed() {

@@ -50,13 +50,6 @@ type (
 		ID  state.TaskID
 		Inc int
 	}
-	// Stalled says that one call of the plugin hasn't returned for a long time.
-	Stalled struct {
-		ID  state.TaskID
-		Inc int
-		In  string // poll, put, …
-		For time.Duration
-	}
 )
 
 // IgnoreDeadLetterLogging marks a fact that may come too late.
@@ -65,19 +58,18 @@ func (Changed) IgnoreDeadLetterLogging() {}
 // IgnoreDeadLetterLogging marks a fact that may come too late.
 func (Done) IgnoreDeadLetterLogging() {}
 
-// IgnoreDeadLetterLogging marks a fact that may come too late.
-func (Stalled) IgnoreDeadLetterLogging() {}
-
 type (
 	changed    struct{ to state.State }
 	flushDue   struct{}
 	stallCheck struct{}
+	lateDue    struct{}
 	killDue    struct{}
 )
 
 const (
 	runnerExit = "runner"
 	flushExit  = "flush"
+	stallExit  = "stall watch"
 )
 
 type taskActor struct {
@@ -89,13 +81,13 @@ type taskActor struct {
 	running  []*act.Running
 	stopping bool
 	flushing bool
-	timers   []*act.Timer // flush, stall, kill: the newest of each
-	warned   time.Time
+	timers   []*act.Timer // the newest of each of those below
 }
 
 const (
 	flushTimer = iota
 	stallTimer
+	lateTimer
 	killTimer
 	timerCount
 )
@@ -125,9 +117,12 @@ func (t *taskActor) Receive(c actor.Context) {
 	case flushDue:
 		t.flushSoon(c)
 	case stallCheck:
-		t.checkStall(c)
+		t.lookAtCalls(c)
+	case lateDue:
+		t.run.workOver()
 	case killDue:
 		t.run.kill()
+		t.run.door.Kill()
 	case act.Exited:
 		t.exited(c, m)
 	case *actor.Stopping:
@@ -136,9 +131,14 @@ func (t *taskActor) Receive(c actor.Context) {
 		}
 		t.run.stop()
 		t.run.kill()
+		for _, g := range t.running {
+			if !g.Ended() {
+				t.run.door.Kill()
+			}
+		}
 	case *actor.Stopped:
 		for _, g := range t.running { // a well-behaved runner has ended by now
-			t.env.Zombies.Abandon(g)
+			t.env.Host.Zombies.Abandon(g)
 		}
 	}
 }
@@ -153,7 +153,7 @@ func (t *taskActor) start(c actor.Context) {
 	}))
 	t.timers[flushTimer] = act.After(c, t.env.Worker.OffsetFlushInterval, flushDue{})
 	if t.run.stallWarn() > 0 {
-		t.timers[stallTimer] = act.After(c, t.run.stallWarn(), stallCheck{})
+		t.timers[stallTimer] = act.After(c, t.run.stallWarn()/stallLooks, stallCheck{})
 	}
 }
 
@@ -165,11 +165,17 @@ func (t *taskActor) stop(c actor.Context, m Stop) {
 	t.run.stopBy.Store(m.By.UnixNano())
 	t.run.stop()
 	t.run.wake()
-	t.timers[killTimer] = act.After(c, time.Until(m.By), killDue{})
+	left := time.Until(m.By)
+	t.timers[lateTimer] = act.After(c, lessMargin(left), lateDue{})
+	t.timers[killTimer] = act.After(c, left, killDue{})
 }
 
 func (t *taskActor) exited(c actor.Context, m act.Exited) {
 	switch {
+	case m.ID == stallExit:
+		if told, ok := m.Result.(Stalled); ok && !t.stopping {
+			c.Send(c.Parent(), told)
+		}
 	case m.ID == flushExit:
 		t.flushing = false
 		if m.Err != nil && !t.stopping {
@@ -204,15 +210,4 @@ func (t *taskActor) flushSoon(c actor.Context) {
 		defer cancel()
 		return nil, t.run.flush(ctx)
 	})
-}
-
-// checkStall tells the parent, once per call, that the plugin hasn't returned for long.
-func (t *taskActor) checkStall(c actor.Context) {
-	limit := t.run.stallWarn()
-	in, since := t.run.beat.last()
-	if in != "" && time.Since(since) >= limit && !since.Equal(t.warned) {
-		t.warned = since
-		c.Send(c.Parent(), Stalled{t.spec.ID, t.spec.Inc, in, time.Since(since)})
-	}
-	t.timers[stallTimer] = act.After(c, limit, stallCheck{})
 }

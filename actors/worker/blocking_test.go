@@ -119,7 +119,7 @@ func TestHangsHurtNobodyElse(t *testing.T) {
 				if n := d.w.Zombies(); n != len(tt.left) {
 					t.Errorf("%d zombies, want %d", n, len(tt.left))
 				}
-				if !strings.Contains(d.logged(), "left behind") {
+				if !strings.Contains(d.logged(), "was abandoned") {
 					t.Error("the log doesn't say who was left behind")
 				}
 			})

@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/group"
@@ -131,7 +132,7 @@ func (d *Distributed) newEnv(offsets storage.OffsetStore) *task.Env {
 	env := &task.Env{
 		Log: d.cfg.Log, Registry: d.cfg.Registry, Worker: w, WorkerID: d.cfg.WorkerID, Resolve: d.cfg.Resolve,
 		Offsets: offsets, Starts: task.NewSlots(w.Supervisor.StartConcurrency),
-		Zombies: act.NewZombies(d.cfg.Log), KafkaOptions: d.root.clientOptions(d.cfg.KafkaOptions), Metrics: d.cfg.Metrics,
+		Host: host.New(d.cfg.Log), KafkaOptions: d.root.clientOptions(d.cfg.KafkaOptions), Metrics: d.cfg.Metrics,
 	}
 	if w.TopicTracking {
 		env.Topics = func(id state.TaskID, topic string) { d.status.AddTopic(id, topic) }
@@ -200,7 +201,7 @@ func (d *Distributed) Err() error {
 }
 
 // Zombies is the number of calls of plugins that were left behind and still hang.
-func (d *Distributed) Zombies() int { return d.env.Zombies.Alive() }
+func (d *Distributed) Zombies() int { return d.env.Host.Zombies.Alive() }
 
 // Stop stops connectors and tasks together within task.shutdown.graceful.timeout.ms, hands their
 // work over to the other workers, leaves the group and closes the stores. Who did not stop in time
@@ -223,6 +224,7 @@ func (d *Distributed) Stop(ctx context.Context) error {
 		if cerr := d.closeStores(ctx); cerr != nil && err == nil {
 			err = errs.Connect.Wrap(cerr, "internal topics")
 		}
+		d.env.Host.Zombies.Settle(ctx)
 		h.departures.Close()
 		h.end(err)
 	})

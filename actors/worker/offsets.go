@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -205,7 +205,7 @@ func (c *Client) alterSource(ctx context.Context, s subject, changes []connector
 		return "", errs.Connect.New("%s is no source connector", s.found.Describe().Class)
 	}
 	noted := false
-	err := c.plugin(ctx, "altering offsets of connector "+s.name, func() (err error) {
+	err := c.alter(ctx, s.name, func(ctx context.Context) (err error) {
 		if alterer, ok := src.Connector().(connectors.SourceOffsetAlterer); ok {
 			noted, err = alterer.AlterOffsets(ctx, s.props, changes)
 		}
@@ -229,17 +229,15 @@ func (c *Client) alterSource(ctx context.Context, s subject, changes []connector
 	return offsetsMessage(done, noted), nil
 }
 
-// plugin runs plugin code on a goroutine of its own and waits for it until ctx ends.
-func (c *Client) plugin(ctx context.Context, stage string, f func() error) error {
-	done := make(chan error, 1)
-	began := stageNow(stage)
-	go func() { done <- act.Catch(f) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
+// alter has the connector's code check, and maybe carry out, a change of its offsets; it may hang until
+// ctx ends.
+func (c *Client) alter(ctx context.Context, name string, f func(context.Context) error) error {
+	began := stageNow("altering offsets of connector " + name)
+	err := c.env.Host.Within(ctx, host.Who{Connector: name, Task: host.ConnectorItself}, host.AlterOffsets, f)
+	if _, left := errors.AsType[*host.Left](err); left {
 		return began
 	}
+	return err
 }
 
 func (c *Client) alterSink(ctx context.Context, s subject, changes connectors.Offsets, reset bool) (string, error) {
@@ -248,7 +246,7 @@ func (c *Client) alterSink(ctx context.Context, s subject, changes connectors.Of
 		return "", errs.Connect.New("%s is no sink connector", s.found.Describe().Class)
 	}
 	noted := false
-	err := c.plugin(ctx, "altering offsets of connector "+s.name, func() (err error) {
+	err := c.alter(ctx, s.name, func(ctx context.Context) (err error) {
 		if alterer, ok := snk.Connector().(connectors.SinkOffsetAlterer); ok {
 			noted, err = alterer.AlterOffsets(ctx, s.props, changes)
 		}

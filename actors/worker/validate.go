@@ -2,11 +2,11 @@ package worker
 
 import (
 	"context"
-	"runtime/pprof"
+	"errors"
 	"sync"
 	"time"
 
-	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/connectors/config"
@@ -28,37 +28,27 @@ func (c *Client) Validate(ctx context.Context, props map[string]*string) (config
 			stage = stageError{name, time.Now()}
 		},
 	}
-	type answer struct {
-		infos config.Infos
-		err   error
-	}
-	done := make(chan answer, 1)
 	name := ""
 	if n := props["name"]; n != nil {
 		name = *n
 	}
-	// It belongs to this call; if the plugin hangs, nothing can end it.
-	go pprof.Do(ctx, pprof.Labels("connector", name, "in", "validate"), func(ctx context.Context) {
-		var a answer
-		a.err = act.Catch(func() (err error) {
-			a.infos, err = settings.Validate(ctx, deps, props)
-			return err
-		})
-		done <- a
+	var infos config.Infos
+	err := c.env.Host.Within(ctx, host.Who{Connector: name, Task: host.ConnectorItself}, host.Validate, func(ctx context.Context) (err error) {
+		infos, err = settings.Validate(ctx, deps, props)
+		return err
 	})
-	select {
-	case a := <-done:
-		return a.infos, a.err
-	case <-ctx.Done():
-		mu.Lock()
-		defer mu.Unlock()
-		if ctx.Err() == context.DeadlineExceeded {
-			at := stage
-			c.env.Log.Error("validation of a connector did not come back in time; its goroutine is left behind", "connector", name, "at", at.doing)
-			return config.Infos{}, &at
-		}
-		return config.Infos{}, context.Cause(ctx)
+	left, ok := errors.AsType[*host.Left](err)
+	switch {
+	case !ok:
+		return infos, err // nobody writes it any more
+	case !errors.Is(left.Err, context.DeadlineExceeded):
+		return config.Infos{}, left.Err
 	}
+	mu.Lock()
+	defer mu.Unlock()
+	at := stage
+	c.env.Log.Error("validation of a connector did not return in time and was abandoned", "connector", name, "at", at.doing)
+	return config.Infos{}, &at
 }
 
 // refusedOverrides is the worker's connector.client.config.override.policy.

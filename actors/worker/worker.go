@@ -12,6 +12,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -80,7 +81,7 @@ func Start(cfg Config) (*Worker, error) {
 	env := &task.Env{
 		Log: cfg.Log, Registry: cfg.Registry, Worker: cfg.Settings, WorkerID: cfg.WorkerID, Resolve: cfg.Resolve,
 		Offsets: cfg.Offsets, Starts: task.NewSlots(cfg.Settings.Supervisor.StartConcurrency),
-		Zombies: act.NewZombies(cfg.Log), Metrics: cfg.Metrics,
+		Host: host.New(cfg.Log), Metrics: cfg.Metrics,
 	}
 	if cfg.Settings.TopicTracking {
 		env.Topics = func(id state.TaskID, topic string) { st.statuses.AddTopic(id, topic) }
@@ -111,7 +112,7 @@ func (w *Worker) Err() error {
 }
 
 // Zombies is the number of calls of plugins that were left behind and still hang.
-func (w *Worker) Zombies() int { return w.env.Zombies.Alive() }
+func (w *Worker) Zombies() int { return w.env.Host.Zombies.Alive() }
 
 // stopMargin is what the worker gets beyond the tasks' deadline to put itself away.
 const stopMargin = 5 * time.Second
@@ -132,6 +133,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 		if cerr := h.offsets.Close(ctx); cerr != nil && err == nil {
 			err = errs.Connect.Wrap(cerr, "offset store")
 		}
+		w.env.Host.Zombies.Settle(ctx)
 		h.departures.Close()
 		h.end(err)
 	})

@@ -108,6 +108,10 @@ func (p *Producer) Produce(ctx context.Context, r *Record, promise func(*Record,
 // background never ends: a record that was taken is the producer's.
 var background = context.Background() //nolint:forbidigo // one value, so that a record costs no allocation
 
+// Waiting reports whether a Produce waits: for space in the buffer, that is for Kafka to acknowledge what is
+// in it, or for the first answer of a broker.
+func (p *Producer) Waiting() bool { return p.waiting.Load() > 0 }
+
 func sizeOf(r *Record) int64 {
 	n := recordOverhead + len(r.Key) + len(r.Value)
 	for i := range r.Headers {
@@ -169,11 +173,11 @@ func (p *Producer) lot() int64 { return min(p.cfg.bufferMemory>>6, 256<<10) }
 func (p *Producer) waitFor(ctx context.Context, size int64) error {
 	ctx, cancel := p.within(ctx)
 	defer cancel()
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
 	if err := p.reach(ctx); err != nil {
 		return err
 	}
-	p.waiting.Add(1)
-	defer p.waiting.Add(-1)
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
 	for first := true; !p.take(size); first = false {
