@@ -50,10 +50,11 @@ var layoutRules = []struct {
 	{"smt/...", []string{"smt", "$values", "$java", "smt/internal/..."}},
 
 	{"codecs", []string{"$values"}},
+	{"codecs/internal/...", []string{"codecs", "$values", "$java"}},
 	{"codecs/registry/registrytest", []string{"codecs", "codecs/registry", "$values", "connectors/data/datatest"}},
 	{"codecs/registry/embedded", []string{"codecs/registry", "connectors/errs"}}, // _schemas comes through an interface
 	{"codecs/registry", []string{"codecs", "$values", "$java"}},                  // TLS comes through registry.WithTLS
-	{"codecs/...", []string{"codecs", "$values", "$java", "codecs/registry"}},
+	{"codecs/...", []string{"codecs", "$values", "$java", "codecs/registry", "codecs/internal/..."}},
 
 	{"cluster/state", []string{"connectors/plugin"}},
 	{"cluster/assign", []string{"cluster/state", "$java"}},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/troupe-connect/troupe/codecs"
+	"github.com/troupe-connect/troupe/codecs/internal/jackson"
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -68,7 +69,7 @@ type converter struct {
 	wrapped bool // schemas.enable
 
 	enc     encoder
-	out     chunk
+	out     jackson.Chunk
 	plans   *lru[*data.Schema, *envelope]
 	lastOut *data.Schema
 	last    *envelope // of lastOut
@@ -115,18 +116,18 @@ func (c *converter) FromConnect(_ string, schema *data.Schema, value any) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	b := c.out.start()
+	b := c.out.Start()
 	if !c.wrapped {
 		if b, err = c.enc.append(b, env.plan, value, 0); err != nil {
 			return nil, err
 		}
-		return c.out.take(b), nil
+		return c.out.Take(b), nil
 	}
 	b = append(b, env.prefix...)
 	if b, err = c.enc.append(b, env.plan, value, 1); err != nil {
 		return nil, err
 	}
-	return c.out.take(append(b, '}')), nil
+	return c.out.Take(append(b, '}')), nil
 }
 
 // schemaless is the envelope of values without schema.
@@ -161,7 +162,7 @@ func (c *converter) ToConnect(_ string, payload []byte) (data.SchemaAndValue, er
 	if payload == nil {
 		return data.SchemaAndValue{}, nil
 	}
-	src, err := toUTF8(payload)
+	src, err := jackson.ToUTF8(payload)
 	if err != nil {
 		return data.SchemaAndValue{}, errs.Data.Wrap(err, readFailed)
 	}
@@ -171,8 +172,8 @@ func (c *converter) ToConnect(_ string, payload []byte) (data.SchemaAndValue, er
 			return sv, err
 		}
 	}
-	c.dec.reset(src)
-	if err := c.dec.document(); err != nil {
+	c.dec.Reset(src)
+	if err := c.dec.Document(); err != nil {
 		return data.SchemaAndValue{}, errs.Data.Wrap(err, readFailed)
 	}
 	if c.wrapped {
@@ -190,9 +191,9 @@ func (c *converter) startsKnown(src []byte) (sv data.SchemaAndValue, ok bool, er
 		if !bytes.HasPrefix(src, s.text) {
 			continue
 		}
-		c.dec.reset(src)
-		c.dec.pos = len(s.text)
-		if c.dec.scanner.value(1) != nil || !c.dec.ends() {
+		c.dec.Reset(src)
+		c.dec.Pos = len(s.text)
+		if c.dec.Scanner.Value(1) != nil || !c.dec.ends() {
 			return sv, false, nil
 		}
 		if i > 0 {
@@ -209,9 +210,9 @@ func (c *converter) startsKnown(src []byte) (sv data.SchemaAndValue, ok bool, er
 }
 
 // ends reports whether the object around the value just read ends here.
-func (s *scanner) ends() bool {
-	s.space()
-	return s.pos < len(s.src) && s.src[s.pos] == '}'
+func (d *decoder) ends() bool {
+	d.Space()
+	return d.Pos < len(d.Src) && d.Src[d.Pos] == '}'
 }
 
 const noEnvelope = "JsonConverter with schemas.enable requires \"schema\" and \"payload\" fields and may not contain additional fields." +
@@ -232,16 +233,16 @@ func (c *converter) enveloped() (data.SchemaAndValue, error) {
 	if err != nil {
 		return data.SchemaAndValue{}, err
 	}
-	if root := &d.nodes[0]; root.count == 2 && schemaAt < payloadAt {
-		c.remember(schema, int(d.nodes[payloadAt-1].end)+1)
+	if root := &d.Nodes[0]; root.Count == 2 && schemaAt < payloadAt {
+		c.remember(schema, int(d.Nodes[payloadAt-1].End)+1)
 	}
 	return data.SchemaAndValue{Schema: schema, Value: v}, nil
 }
 
 // onlyEnvelope reports whether the document has no members but schema and payload.
 func (d *decoder) onlyEnvelope() bool {
-	for at := uint32(1); at < d.nodes[0].next; at = d.nodes[at+1].next {
-		if n := &d.nodes[at]; !d.is(n, "schema") && !d.is(n, "payload") {
+	for at := uint32(1); at < d.Nodes[0].Next; at = d.Nodes[at+1].Next {
+		if n := &d.Nodes[at]; !d.Is(n, "schema") && !d.Is(n, "payload") {
 			return false
 		}
 	}
@@ -250,11 +251,11 @@ func (d *decoder) onlyEnvelope() bool {
 
 // schema is the schema at a node, known by its text.
 func (c *converter) schema(at uint32) (*data.Schema, error) {
-	if c.dec.nodes[at].kind != kindObject {
+	if c.dec.Nodes[at].Kind != jackson.KindObject {
 		return c.dec.schema(at)
 	}
 	raw := c.dec.raw(at)
-	if s, ok := c.schemas.get(text(raw)); ok {
+	if s, ok := c.schemas.get(jackson.Text(raw)); ok {
 		return s, nil
 	}
 	s, err := c.dec.schema(at)
@@ -267,7 +268,7 @@ func (c *converter) schema(at uint32) (*data.Schema, error) {
 
 // remember keeps the start of the payload; from is a place before the colon that ends it.
 func (c *converter) remember(schema *data.Schema, from int) {
-	src := c.dec.src
+	src := c.dec.Src
 	end := from + bytes.IndexByte(src[from:], ':') + 1
 	if len(c.starts) < maxStarts {
 		c.starts = append(c.starts, start{})

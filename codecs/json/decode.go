@@ -3,13 +3,14 @@ package json
 import (
 	"slices"
 
+	"github.com/troupe-connect/troupe/codecs/internal/jackson"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
 // decoder makes Connect values of the nodes that its scanner found.
 type decoder struct {
-	scanner
+	jackson.Scanner
 	replaceNull bool
 
 	// misfit is set when a value that a schema asks for became null because the JSON was of
@@ -17,7 +18,6 @@ type decoder struct {
 	misfit bool
 
 	members []uint32       // scratch: places of members, used as a stack
-	scratch []byte         // scratch: text of one number
 	order   [64]any        // names in the order of the last record
 	nth     int            // the next of them
 	keys    map[string]any // names of members seen, as values: each is made once
@@ -26,28 +26,12 @@ type decoder struct {
 // maxKeys bounds the names that a decoder keeps; beyond it they are made anew.
 const maxKeys = 4096
 
-func (d *decoder) str(n *node) string {
-	b := d.src[n.start:n.end]
-	if n.flag {
-		return unescape(b)
-	}
-	return text(b)
-}
-
-// is reports whether a name is the one given.
-func (d *decoder) is(n *node, name string) bool {
-	if !n.flag {
-		return string(d.src[n.start:n.end]) == name
-	}
-	return d.str(n) == name
-}
-
 // key is the name of a member as a map's key. Records mostly have the same names in the same
 // order, so the one that stood here in the last record is tried first.
-func (d *decoder) key(n *node) any {
-	b := d.src[n.start:n.end]
-	if n.flag || len(b) > 64 {
-		return d.str(n)
+func (d *decoder) key(n *jackson.Node) any {
+	b := d.Src[n.Start:n.End]
+	if n.Flag || len(b) > 64 {
+		return d.Str(n)
 	}
 	at := d.nth
 	if at < len(d.order) {
@@ -78,11 +62,11 @@ func (d *decoder) known(b []byte) any {
 
 // value makes the value of the node at i.
 func (d *decoder) value(schema *data.Schema, i uint32) (any, error) {
-	n := &d.nodes[i]
+	n := &d.Nodes[i]
 	if schema == nil {
 		return d.schemaless(n, i)
 	}
-	if n.kind == kindNull || n.kind == kindMissing {
+	if n.Kind == jackson.KindNull || n.Kind == jackson.KindMissing {
 		return d.null(schema)
 	}
 	switch schema.Name() {
@@ -92,25 +76,25 @@ func (d *decoder) value(schema *data.Schema, i uint32) (any, error) {
 	}
 	switch schema.Type() {
 	case data.Boolean:
-		return n.kind == kindTrue, nil
+		return n.Kind == jackson.KindTrue, nil
 	case data.Int8:
-		return int8(d.int64(n)), nil
+		return int8(d.Int64(n)), nil
 	case data.Int16:
-		return int16(d.int64(n)), nil
+		return int16(d.Int64(n)), nil
 	case data.Int32:
-		return int32(d.int64(n)), nil
+		return int32(d.Int64(n)), nil
 	case data.Int64:
-		return d.int64(n), nil
+		return d.Int64(n), nil
 	case data.Float32:
-		return float32(d.float(n, 32)), nil
+		return float32(d.Float(n, 32)), nil
 	case data.Float64:
-		return d.float(n, 64), nil
+		return d.Float(n, 64), nil
 	case data.String:
-		if n.kind != kindString {
+		if n.Kind != jackson.KindString {
 			d.misfit = true
 			return nil, nil
 		}
-		return d.str(n), nil
+		return d.Str(n), nil
 	case data.Bytes:
 		return d.bytes(n)
 	case data.Array:
@@ -134,40 +118,40 @@ func (d *decoder) null(schema *data.Schema) (any, error) {
 	return nil, errs.Data.New("Invalid null value for required %s field", schema.Type())
 }
 
-func (d *decoder) schemaless(n *node, i uint32) (any, error) {
-	switch n.kind {
-	case kindFalse:
+func (d *decoder) schemaless(n *jackson.Node, i uint32) (any, error) {
+	switch n.Kind {
+	case jackson.KindFalse:
 		return false, nil
-	case kindTrue:
+	case jackson.KindTrue:
 		return true, nil
-	case kindInt:
-		return digits64(d.src[n.start:n.end], n.flag), nil
-	case kindFloat:
-		return d.float(n, 64), nil
-	case kindString:
-		return d.str(n), nil
-	case kindArray:
+	case jackson.KindInt:
+		return jackson.Digits64(d.Src[n.Start:n.End], n.Flag), nil
+	case jackson.KindFloat:
+		return d.Float(n, 64), nil
+	case jackson.KindString:
+		return d.Str(n), nil
+	case jackson.KindArray:
 		return d.array(nil, n, i)
-	case kindObject:
+	case jackson.KindObject:
 		return d.object(nil, n, i)
 	}
 	return nil, nil
 }
 
-func (d *decoder) bytes(n *node) (any, error) {
-	if n.kind != kindString {
+func (d *decoder) bytes(n *jackson.Node) (any, error) {
+	if n.Kind != jackson.KindString {
 		d.misfit = true
 		return nil, nil
 	}
-	b, err := decodeBase64(d.str(n))
+	b, err := jackson.DecodeBase64(d.Str(n))
 	if err != nil {
 		return nil, errs.Data.Wrap(err, "Invalid bytes field")
 	}
 	return b, nil
 }
 
-func (d *decoder) array(elem *data.Schema, n *node, i uint32) (any, error) {
-	if n.kind == kindObject { // Jackson iterates over the values of an object
+func (d *decoder) array(elem *data.Schema, n *jackson.Node, i uint32) (any, error) {
+	if n.Kind == jackson.KindObject { // Jackson iterates over the values of an object
 		m, err := d.object(elem, n, i)
 		if err != nil {
 			return nil, err
@@ -178,10 +162,10 @@ func (d *decoder) array(elem *data.Schema, n *node, i uint32) (any, error) {
 		}
 		return list, nil
 	}
-	if n.kind != kindArray {
+	if n.Kind != jackson.KindArray {
 		return []any{}, nil
 	}
-	list := make([]any, n.count)
+	list := make([]any, n.Count)
 	at := i + 1
 	for k := range list {
 		v, err := d.value(elem, at)
@@ -189,60 +173,60 @@ func (d *decoder) array(elem *data.Schema, n *node, i uint32) (any, error) {
 			return nil, err
 		}
 		list[k] = v
-		at = d.nodes[at].next
+		at = d.Nodes[at].Next
 	}
 	return list, nil
 }
 
 // object makes a map of a JSON object. Of members with the same name the last counts, at the
 // place of the first.
-func (d *decoder) object(elem *data.Schema, n *node, i uint32) (*data.Map, error) {
-	m := data.NewMap(int(n.count))
-	for at := i + 1; at < n.next; at = d.nodes[at+1].next {
+func (d *decoder) object(elem *data.Schema, n *jackson.Node, i uint32) (*data.Map, error) {
+	m := data.NewMap(int(n.Count))
+	for at := i + 1; at < n.Next; at = d.Nodes[at+1].Next {
 		v, err := d.value(elem, at+1)
 		if err != nil && !d.replaced(n, at) {
 			return nil, err
 		}
-		m.Put(d.key(&d.nodes[at]), v)
+		m.Put(d.key(&d.Nodes[at]), v)
 	}
 	return m, nil
 }
 
 // replaced reports whether another member of the same name follows in the object n.
-func (d *decoder) replaced(n *node, at uint32) bool {
-	name := d.str(&d.nodes[at])
-	for at = d.nodes[at+1].next; at < n.next; at = d.nodes[at+1].next {
-		if d.is(&d.nodes[at], name) {
+func (d *decoder) replaced(n *jackson.Node, at uint32) bool {
+	name := d.Str(&d.Nodes[at])
+	for at = d.Nodes[at+1].Next; at < n.Next; at = d.Nodes[at+1].Next {
+		if d.Is(&d.Nodes[at], name) {
 			return true
 		}
 	}
 	return false
 }
 
-func (d *decoder) mapOf(schema *data.Schema, n *node, i uint32) (any, error) {
+func (d *decoder) mapOf(schema *data.Schema, n *jackson.Node, i uint32) (any, error) {
 	if schema.KeySchema().Type() == data.String {
-		if n.kind != kindObject {
-			return nil, errs.Data.New("Maps with string fields should be encoded as JSON objects, but found %s", n.kind)
+		if n.Kind != jackson.KindObject {
+			return nil, errs.Data.New("Maps with string fields should be encoded as JSON objects, but found %s", n.Kind)
 		}
 		return d.object(schema.ValueSchema(), n, i)
 	}
-	if n.kind != kindArray {
-		return nil, errs.Data.New("Maps with non-string fields should be encoded as JSON array of tuples, but found %s", n.kind)
+	if n.Kind != jackson.KindArray {
+		return nil, errs.Data.New("Maps with non-string fields should be encoded as JSON array of tuples, but found %s", n.Kind)
 	}
-	m := data.NewMap(int(n.count))
-	for at := i + 1; at < n.next; at = d.nodes[at].next {
-		e := &d.nodes[at]
-		if e.kind != kindArray {
-			return nil, errs.Data.New("Found invalid map entry instead of array tuple: %s", e.kind)
+	m := data.NewMap(int(n.Count))
+	for at := i + 1; at < n.Next; at = d.Nodes[at].Next {
+		e := &d.Nodes[at]
+		if e.Kind != jackson.KindArray {
+			return nil, errs.Data.New("Found invalid map entry instead of array tuple: %s", e.Kind)
 		}
-		if e.count != 2 {
-			return nil, errs.Data.New("Found invalid map entry, expected length 2 but found :%d", e.count)
+		if e.Count != 2 {
+			return nil, errs.Data.New("Found invalid map entry, expected length 2 but found :%d", e.Count)
 		}
 		k, err := d.value(schema.KeySchema(), at+1)
 		if err != nil {
 			return nil, err
 		}
-		v, err := d.value(schema.ValueSchema(), d.nodes[at+1].next)
+		v, err := d.value(schema.ValueSchema(), d.Nodes[at+1].Next)
 		if err != nil {
 			return nil, err
 		}
@@ -253,19 +237,19 @@ func (d *decoder) mapOf(schema *data.Schema, n *node, i uint32) (any, error) {
 
 // structOf makes a struct. Members that the schema doesn't have are passed over, fields without
 // a member are null.
-func (d *decoder) structOf(schema *data.Schema, n *node, i uint32) (any, error) {
-	if n.kind != kindObject {
-		return nil, errs.Data.New("Structs should be encoded as JSON objects, but found %s", n.kind)
+func (d *decoder) structOf(schema *data.Schema, n *jackson.Node, i uint32) (any, error) {
+	if n.Kind != jackson.KindObject {
+		return nil, errs.Data.New("Structs should be encoded as JSON objects, but found %s", n.Kind)
 	}
 	fields := schema.Fields()
 	base := len(d.members)
 	d.members = slices.Grow(d.members, len(fields))[:base+len(fields)]
 	clear(d.members[base:])
 	next := 0
-	for at := i + 1; at < n.next; at = d.nodes[at+1].next {
+	for at := i + 1; at < n.Next; at = d.Nodes[at+1].Next {
 		k := next // members mostly come in the order of the fields
-		if k >= len(fields) || !d.is(&d.nodes[at], fields[k].Name) {
-			if k = schema.FieldIndex(d.str(&d.nodes[at])); k < 0 {
+		if k >= len(fields) || !d.Is(&d.Nodes[at], fields[k].Name) {
+			if k = schema.FieldIndex(d.Str(&d.Nodes[at])); k < 0 {
 				continue
 			}
 		}
@@ -305,28 +289,28 @@ func (d *decoder) field(f *data.Field, i uint32) (v any, err error) {
 	return v, nil
 }
 
-func (d *decoder) logical(schema *data.Schema, n *node) (any, error) {
+func (d *decoder) logical(schema *data.Schema, n *jackson.Node) (any, error) {
 	switch schema.Name() {
 	case data.DecimalName:
 		return d.decimalOf(schema, n)
 	case data.TimestampName:
-		if n.kind != kindInt {
-			return nil, errs.Data.New("Invalid type for Timestamp, underlying representation should be integral but was %s", n.kind)
+		if n.Kind != jackson.KindInt {
+			return nil, errs.Data.New("Invalid type for Timestamp, underlying representation should be integral but was %s", n.Kind)
 		}
-		return boxed(data.TimestampToLogical(schema, d.int64(n)))
+		return boxed(data.TimestampToLogical(schema, d.Int64(n)))
 	}
 	isDate := schema.Name() == data.DateName
-	if n.kind != kindInt || !isInt32(d.src[n.start:n.end], n.flag) {
+	if n.Kind != jackson.KindInt || !jackson.IsInt32(d.Src[n.Start:n.End], n.Flag) {
 		name := "Time"
 		if isDate {
 			name = "Date"
 		}
-		return nil, errs.Data.New("Invalid type for %s, underlying representation should be integer but was %s", name, n.kind)
+		return nil, errs.Data.New("Invalid type for %s, underlying representation should be integer but was %s", name, n.Kind)
 	}
 	if isDate {
-		return boxed(data.DateToLogical(schema, int32(d.int64(n))))
+		return boxed(data.DateToLogical(schema, int32(d.Int64(n))))
 	}
-	return boxed(data.TimeToLogical(schema, int32(d.int64(n))))
+	return boxed(data.TimeToLogical(schema, int32(d.Int64(n))))
 }
 
 // boxed is a result of a conversion as a value, nil with an error.
@@ -337,12 +321,12 @@ func boxed[T any](v T, err error) (any, error) {
 	return v, nil
 }
 
-func (d *decoder) decimalOf(schema *data.Schema, n *node) (any, error) {
-	switch n.kind {
-	case kindInt, kindFloat:
-		return boxed(d.decimal(n))
-	case kindString:
-		b, err := decodeBase64(d.str(n))
+func (d *decoder) decimalOf(schema *data.Schema, n *jackson.Node) (any, error) {
+	switch n.Kind {
+	case jackson.KindInt, jackson.KindFloat:
+		return boxed(d.Decimal(n))
+	case jackson.KindString:
+		b, err := jackson.DecodeBase64(d.Str(n))
 		if err != nil {
 			return nil, errs.Data.Wrap(err, "Invalid bytes for Decimal field")
 		}
@@ -352,16 +336,16 @@ func (d *decoder) decimalOf(schema *data.Schema, n *node) (any, error) {
 		}
 		return dec, nil
 	}
-	return nil, errs.Data.New("Invalid type for Decimal, underlying representation should be numeric or bytes but was %s", n.kind)
+	return nil, errs.Data.New("Invalid type for Decimal, underlying representation should be numeric or bytes but was %s", n.Kind)
 }
 
 // member finds the value of an object's member, the last one of that name, 0 for none.
 func (d *decoder) member(i uint32, name string) uint32 {
-	n := &d.nodes[i]
+	n := &d.Nodes[i]
 	found := uint32(0)
-	if n.kind == kindObject {
-		for at := i + 1; at < n.next; at = d.nodes[at+1].next {
-			if d.is(&d.nodes[at], name) {
+	if n.Kind == jackson.KindObject {
+		for at := i + 1; at < n.Next; at = d.Nodes[at+1].Next {
+			if d.Is(&d.Nodes[at], name) {
 				found = at + 1
 			}
 		}
@@ -370,12 +354,12 @@ func (d *decoder) member(i uint32, name string) uint32 {
 }
 
 // memberOf is member for one that must be of a kind, 0 if it isn't.
-func (d *decoder) memberOf(i uint32, name string, k kind) uint32 {
-	if at := d.member(i, name); at != 0 && d.nodes[at].kind == k {
+func (d *decoder) memberOf(i uint32, name string, k jackson.Kind) uint32 {
+	if at := d.member(i, name); at != 0 && d.Nodes[at].Kind == k {
 		return at
 	}
 	return 0
 }
 
 // raw is the text of an array or object.
-func (d *decoder) raw(i uint32) []byte { return d.src[d.nodes[i].start:d.nodes[i].end] }
+func (d *decoder) raw(i uint32) []byte { return d.Src[d.Nodes[i].Start:d.Nodes[i].End] }

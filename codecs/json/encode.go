@@ -1,16 +1,13 @@
 package json
 
 import (
-	"encoding/base64"
-	"encoding/binary"
 	"errors"
-	"math"
 	"strconv"
 	"time"
 
+	"github.com/troupe-connect/troupe/codecs/internal/jackson"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
-	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // The texts of Java's errors.
@@ -50,7 +47,7 @@ func (e *encoder) append(b []byte, p *plan, v any, depth int) ([]byte, error) {
 	switch p.op {
 	case opString:
 		if s, ok := v.(string); ok {
-			return appendString(b, s), nil
+			return jackson.AppendString(b, s), nil
 		}
 	case opInt64:
 		if n, ok := v.(int64); ok {
@@ -62,7 +59,7 @@ func (e *encoder) append(b []byte, p *plan, v any, depth int) ([]byte, error) {
 		}
 	case opFloat64:
 		if f, ok := v.(float64); ok {
-			return appendFloat(b, f, 64), nil
+			return jackson.AppendFloat(b, f, 64), nil
 		}
 	case opBoolean:
 		if x, ok := v.(bool); ok {
@@ -78,11 +75,11 @@ func (e *encoder) append(b []byte, p *plan, v any, depth int) ([]byte, error) {
 		}
 	case opFloat32:
 		if f, ok := v.(float32); ok {
-			return appendFloat(b, float64(f), 32), nil
+			return jackson.AppendFloat(b, float64(f), 32), nil
 		}
 	case opBytes:
 		if x, ok := v.([]byte); ok {
-			return appendBase64(b, x), nil
+			return jackson.AppendBase64(b, x), nil
 		}
 	default:
 		return e.appendLarge(b, p, v, depth)
@@ -122,7 +119,7 @@ func (e *encoder) appendSchemaless(b []byte, v any, depth int) ([]byte, error) {
 	case nil:
 		return append(b, "null"...), nil
 	case string:
-		return appendString(b, v), nil
+		return jackson.AppendString(b, v), nil
 	case int64:
 		return appendInt(b, v), nil
 	case int32:
@@ -130,7 +127,7 @@ func (e *encoder) appendSchemaless(b []byte, v any, depth int) ([]byte, error) {
 	case bool:
 		return appendBool(b, v), nil
 	case float64:
-		return appendFloat(b, v, 64), nil
+		return jackson.AppendFloat(b, v, 64), nil
 	case *data.Map:
 		if v != nil {
 			return e.appendMap(b, nil, v, depth)
@@ -138,13 +135,13 @@ func (e *encoder) appendSchemaless(b []byte, v any, depth int) ([]byte, error) {
 	case []any:
 		return e.appendArray(b, nil, v, depth)
 	case []byte:
-		return appendBase64(b, v), nil
+		return jackson.AppendBase64(b, v), nil
 	case int16:
 		return appendInt(b, int64(v)), nil
 	case int8:
 		return appendInt(b, int64(v)), nil
 	case float32:
-		return appendFloat(b, float64(v), 32), nil
+		return jackson.AppendFloat(b, float64(v), 32), nil
 	case *data.Struct:
 		return b, errs.Data.New("Mismatching schema.")
 	}
@@ -155,7 +152,7 @@ func (e *encoder) appendStruct(b []byte, p *plan, s *data.Struct, depth int) (_ 
 	if s.Schema() != p.schema && !e.equal(s.Schema(), p.schema) {
 		return b, errs.Data.New("Mismatching schema.")
 	}
-	if depth++; depth > maxDepth {
+	if depth++; depth > jackson.MaxDepth {
 		return b, tooDeep()
 	}
 	b = append(b, '{')
@@ -186,7 +183,7 @@ func (e *encoder) equal(a, b *data.Schema) bool {
 }
 
 func (e *encoder) appendArray(b []byte, elem *plan, list []any, depth int) (_ []byte, err error) {
-	if depth++; depth > maxDepth {
+	if depth++; depth > jackson.MaxDepth {
 		return b, tooDeep()
 	}
 	b = append(b, '[')
@@ -204,7 +201,7 @@ func (e *encoder) appendArray(b []byte, elem *plan, list []any, depth int) (_ []
 // appendMap appends a map: as an object where keys are strings, else as an array of pairs. p is
 // nil for a map without schema.
 func (e *encoder) appendMap(b []byte, p *plan, m *data.Map, depth int) (_ []byte, err error) {
-	if depth++; depth > maxDepth {
+	if depth++; depth > jackson.MaxDepth {
 		return b, tooDeep()
 	}
 	if p == nil {
@@ -252,10 +249,10 @@ func (e *encoder) appendObject(b []byte, key, elem *plan, m *data.Map, depth int
 // number of a date, is put in quotes.
 func (e *encoder) appendKey(b []byte, p *plan, key any) ([]byte, error) {
 	if s, ok := key.(string); ok && (p == nil || p.op == opString) {
-		return appendString(b, s), nil
+		return jackson.AppendString(b, s), nil
 	}
 	at := len(b)
-	b, err := e.append(append(b, '"'), p, key, maxDepth)
+	b, err := e.append(append(b, '"'), p, key, jackson.MaxDepth)
 	if err != nil {
 		return b, err
 	}
@@ -266,7 +263,7 @@ func (e *encoder) appendKey(b []byte, p *plan, key any) ([]byte, error) {
 }
 
 func (e *encoder) appendPairs(b []byte, key, elem *plan, m *data.Map, depth int) (_ []byte, err error) {
-	if depth++; depth > maxDepth && m.Len() > 0 {
+	if depth++; depth > jackson.MaxDepth && m.Len() > 0 {
 		return b, tooDeep()
 	}
 	b = append(b, '[')
@@ -297,7 +294,7 @@ func (e *encoder) appendDecimal(b []byte, p *plan, v any) ([]byte, error) {
 	}
 	if p.scaled && d.Scale == p.scale && d.Unscaled != nil && d.Unscaled.IsInt64() {
 		var buf [8]byte
-		return appendBase64(b, twosComplement(&buf, d.Unscaled.Int64())), nil
+		return jackson.AppendBase64(b, data.Int64Bytes(&buf, d.Unscaled.Int64())), nil
 	}
 	raw, err := data.DecimalFromLogical(p.schema, d)
 	switch {
@@ -306,17 +303,7 @@ func (e *encoder) appendDecimal(b []byte, p *plan, v any) ([]byte, error) {
 	case err != nil:
 		return b, err
 	}
-	return appendBase64(b, raw), nil
-}
-
-// twosComplement is n in as few bytes as it takes, the most significant first.
-func twosComplement(buf *[8]byte, n int64) []byte {
-	binary.BigEndian.PutUint64(buf[:], uint64(n))
-	i := 0
-	for i < 7 && (buf[i] == 0 && buf[i+1] < 0x80 || buf[i] == 0xff && buf[i+1] >= 0x80) {
-		i++
-	}
-	return buf[i:]
+	return jackson.AppendBase64(b, raw), nil
 }
 
 func appendTime(b []byte, p *plan, v any) ([]byte, error) {
@@ -344,26 +331,3 @@ func appendTime(b []byte, p *plan, v any) ([]byte, error) {
 func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
 
 func appendBool(b []byte, v bool) []byte { return strconv.AppendBool(b, v) }
-
-func appendBase64(b, raw []byte) []byte {
-	b = append(b, '"')
-	b = base64.StdEncoding.AppendEncode(b, raw)
-	return append(b, '"')
-}
-
-// appendFloat appends a number as Java prints it; what is no number is put in quotes.
-func appendFloat(b []byte, f float64, bits int) []byte {
-	switch {
-	case f == math.Trunc(f) && f > -1e7 && f < 1e7 && f != 0:
-		return append(strconv.AppendInt(b, int64(f), 10), '.', '0')
-	case math.IsNaN(f):
-		return append(b, `"NaN"`...)
-	case math.IsInf(f, 1):
-		return append(b, `"Infinity"`...)
-	case math.IsInf(f, -1):
-		return append(b, `"-Infinity"`...)
-	case bits == 32:
-		return java.AppendFloat32(b, float32(f))
-	}
-	return java.AppendFloat64(b, f)
-}

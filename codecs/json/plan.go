@@ -3,6 +3,7 @@ package json
 import (
 	"strconv"
 
+	"github.com/troupe-connect/troupe/codecs/internal/jackson"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -113,7 +114,7 @@ func compile(schema *data.Schema, done map[*data.Schema]*plan) *plan {
 			if i > 0 {
 				lead = append(lead, ',')
 			}
-			lead = append(appendString(lead, f.Name), ':')
+			lead = append(jackson.AppendString(lead, f.Name), ':')
 			p.fields[i] = fieldPlan{lead: lead, plan: compile(f.Schema, done)}
 		}
 	}
@@ -134,7 +135,7 @@ func (e *encoder) appendSchema(b []byte, schema *data.Schema, field *string, dep
 	if schema == nil {
 		return append(b, "null"...), nil
 	}
-	if depth++; depth > maxDepth {
+	if depth++; depth > jackson.MaxDepth {
 		return b, tooDeep()
 	}
 	b = append(b, `{"type":"`...)
@@ -146,13 +147,13 @@ func (e *encoder) appendSchema(b []byte, schema *data.Schema, field *string, dep
 	b = append(b, `,"optional":`...)
 	b = appendBool(b, schema.Optional())
 	if schema.Name() != "" {
-		b = appendString(append(b, `,"name":`...), schema.Name())
+		b = jackson.AppendString(append(b, `,"name":`...), schema.Name())
 	}
 	if v, ok := schema.Version(); ok {
 		b = appendInt(append(b, `,"version":`...), int64(v))
 	}
 	if schema.Doc() != "" {
-		b = appendString(append(b, `,"doc":`...), schema.Doc())
+		b = jackson.AppendString(append(b, `,"doc":`...), schema.Doc())
 	}
 	b = appendParameters(b, schema.Parameters())
 	if def := schema.Default(); def != nil {
@@ -162,7 +163,7 @@ func (e *encoder) appendSchema(b []byte, schema *data.Schema, field *string, dep
 		}
 	}
 	if field != nil {
-		b = appendString(append(b, `,"field":`...), *field)
+		b = jackson.AppendString(append(b, `,"field":`...), *field)
 	}
 	return append(b, '}'), nil
 }
@@ -178,7 +179,7 @@ func (e *encoder) appendInner(b []byte, schema *data.Schema, depth int) (_ []byt
 		}
 		return e.appendSchema(append(b, `,"values":`...), schema.ValueSchema(), nil, depth)
 	case data.StructType:
-		if depth++; depth > maxDepth {
+		if depth++; depth > jackson.MaxDepth {
 			return b, tooDeep()
 		}
 		b = append(b, `,"fields":[`...)
@@ -204,12 +205,12 @@ func appendParameters(b []byte, params []data.Parameter) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendString(b, p.Name), ':')
-		b = appendString(b, p.Value)
+		b = append(jackson.AppendString(b, p.Name), ':')
+		b = jackson.AppendString(b, p.Value)
 	}
 	return append(b, '}')
 }
 
 func tooDeep() error {
-	return errs.Data.Wrap(errs.Serialization.New("arrays and objects would be nested deeper than %d", maxDepth), writeFailed)
+	return errs.Data.Wrap(errs.Serialization.New("arrays and objects would be nested deeper than %d", jackson.MaxDepth), writeFailed)
 }

@@ -1,6 +1,7 @@
 package json
 
 import (
+	"github.com/troupe-connect/troupe/codecs/internal/jackson"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -14,26 +15,26 @@ var typesByName = map[string]data.Type{
 // schema makes the schema that the node at i describes; null is no schema. What Kafka Connect
 // doesn't ask for is passed over, also properties of the wrong type.
 func (d *decoder) schema(i uint32) (*data.Schema, error) {
-	if d.nodes[i].kind == kindNull {
+	if d.Nodes[i].Kind == jackson.KindNull {
 		return nil, nil
 	}
 	b, err := d.schemaOfType(i)
 	if err != nil {
 		return nil, err
 	}
-	if o := d.member(i, "optional"); o != 0 && d.nodes[o].kind == kindTrue {
+	if o := d.member(i, "optional"); o != 0 && d.Nodes[o].Kind == jackson.KindTrue {
 		b.Optional()
 	}
-	if n := d.memberOf(i, "name", kindString); n != 0 {
+	if n := d.memberOf(i, "name", jackson.KindString); n != 0 {
 		b.Name(d.ownStr(n))
 	}
-	if n := d.memberOf(i, "version", kindInt); n != 0 {
-		b.Version(int32(d.int64(&d.nodes[n])))
+	if n := d.memberOf(i, "version", jackson.KindInt); n != 0 {
+		b.Version(int32(d.Int64(&d.Nodes[n])))
 	}
-	if n := d.memberOf(i, "doc", kindString); n != 0 {
+	if n := d.memberOf(i, "doc", jackson.KindString); n != 0 {
 		b.Doc(d.ownStr(n))
 	}
-	if n := d.memberOf(i, "parameters", kindObject); n != 0 {
+	if n := d.memberOf(i, "parameters", jackson.KindObject); n != 0 {
 		if err := d.parameters(b, n); err != nil {
 			return nil, err
 		}
@@ -46,21 +47,21 @@ func (d *decoder) schema(i uint32) (*data.Schema, error) {
 
 // ownStr is a string that doesn't keep the payload alive, for schemas, which live longer.
 func (d *decoder) ownStr(i uint32) string {
-	n := &d.nodes[i]
-	if n.flag {
-		return d.str(n)
+	n := &d.Nodes[i]
+	if n.Flag {
+		return d.Str(n)
 	}
-	return string(d.src[n.start:n.end])
+	return string(d.Src[n.Start:n.End])
 }
 
 func (d *decoder) schemaOfType(i uint32) (*data.Builder, error) {
-	n := d.memberOf(i, "type", kindString)
+	n := d.memberOf(i, "type", jackson.KindString)
 	if n == 0 {
 		return nil, errs.Data.New("Schema must contain 'type' field")
 	}
-	switch typ := typesByName[d.str(&d.nodes[n])]; typ {
+	switch typ := typesByName[d.Str(&d.Nodes[n])]; typ {
 	case 0:
-		return nil, errs.Data.New("Unknown schema type: %s", d.str(&d.nodes[n]))
+		return nil, errs.Data.New("Unknown schema type: %s", d.Str(&d.Nodes[n]))
 	case data.Array:
 		return d.arraySchema(i)
 	case data.MapType:
@@ -74,7 +75,7 @@ func (d *decoder) schemaOfType(i uint32) (*data.Builder, error) {
 
 func (d *decoder) arraySchema(i uint32) (*data.Builder, error) {
 	items := d.member(i, "items")
-	if items == 0 || d.nodes[items].kind == kindNull {
+	if items == 0 || d.Nodes[items].Kind == jackson.KindNull {
 		return nil, errs.Data.New("Array schema did not specify the element type")
 	}
 	elem, err := d.schema(items)
@@ -110,13 +111,13 @@ func (d *decoder) mapSchema(i uint32) (*data.Builder, error) {
 }
 
 func (d *decoder) structSchema(i uint32) (*data.Builder, error) {
-	fields := d.memberOf(i, "fields", kindArray)
+	fields := d.memberOf(i, "fields", jackson.KindArray)
 	if fields == 0 {
 		return nil, errs.Data.New("Struct schema's \"fields\" argument is not an array.")
 	}
 	b := data.NewBuilder(data.StructType)
-	for at := fields + 1; at < d.nodes[fields].next; at = d.nodes[at].next {
-		name := d.memberOf(at, "field", kindString)
+	for at := fields + 1; at < d.Nodes[fields].Next; at = d.Nodes[at].Next {
+		name := d.memberOf(at, "field", jackson.KindString)
 		if name == 0 {
 			return nil, errs.Data.New("Struct schema's field name not specified properly")
 		}
@@ -135,9 +136,9 @@ func (d *decoder) structSchema(i uint32) (*data.Builder, error) {
 }
 
 func (d *decoder) parameters(b *data.Builder, i uint32) error {
-	n := &d.nodes[i]
-	for at := i + 1; at < n.next; at = d.nodes[at+1].next {
-		if d.nodes[at+1].kind != kindString {
+	n := &d.Nodes[i]
+	for at := i + 1; at < n.Next; at = d.Nodes[at+1].Next {
+		if d.Nodes[at+1].Kind != jackson.KindString {
 			if d.replaced(n, at) {
 				continue
 			}

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"encoding/binary"
 	"math"
 	"math/big"
 	"strconv"
@@ -352,3 +353,13 @@ func (d Decimal) Rescale(scale int32) (Decimal, bool) {
 }
 
 func pow10(n int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil) }
+
+// Int64Bytes is n in as few bytes as it takes, the most significant first.
+func Int64Bytes(buf *[8]byte, n int64) []byte {
+	binary.BigEndian.PutUint64(buf[:], uint64(n))
+	i := 0
+	for i < 7 && (buf[i] == 0 && buf[i+1] < 0x80 || buf[i] == 0xff && buf[i+1] >= 0x80) {
+		i++
+	}
+	return buf[i:]
+}

@@ -1,4 +1,4 @@
-package json
+package jackson
 
 import (
 	"bytes"
@@ -38,8 +38,8 @@ func decimalScale(b []byte) (int32, bool) {
 	return int32(scale), x == int64(int32(x)) && scale == int64(int32(scale))
 }
 
-// digits64 is the low 64 bits of a run of digits, as BigInteger.longValue gives them.
-func digits64(b []byte, negative bool) int64 {
+// Digits64 is the low 64 bits of a run of digits, as BigInteger.longValue gives them.
+func Digits64(b []byte, negative bool) int64 {
 	var x uint64
 	for _, c := range b {
 		x = x*10 + uint64(c-'0')
@@ -50,38 +50,38 @@ func digits64(b []byte, negative bool) int64 {
 	return int64(x)
 }
 
-// isInt32 reports whether Jackson reads the integer as an int.
-func isInt32(b []byte, negative bool) bool {
+// IsInt32 reports whether Jackson reads the integer as an int.
+func IsInt32(b []byte, negative bool) bool {
 	if len(b) > 10 {
 		return false
 	}
-	x := digits64(b, negative)
+	x := Digits64(b, negative)
 	return x == int64(int32(x))
 }
 
-// decimal is the number as a Decimal, exactly.
-func (d *decoder) decimal(n *node) (data.Decimal, error) {
-	from := n.start
-	if !n.flag {
-		return data.ParseDecimal(text(d.src[from:n.end]))
+// Decimal is the number as a Decimal, exactly.
+func (d *Scanner) Decimal(n *Node) (data.Decimal, error) {
+	from := n.Start
+	if !n.Flag {
+		return data.ParseDecimal(Text(d.Src[from:n.End]))
 	}
 	// The sign may be apart from the digits by leading zeros.
-	d.scratch = append(append(d.scratch[:0], '-'), d.src[from:n.end]...)
-	return data.ParseDecimal(text(d.scratch))
+	d.scratch = append(append(d.scratch[:0], '-'), d.Src[from:n.End]...)
+	return data.ParseDecimal(Text(d.scratch))
 }
 
-// int64 is what Jackson's longValue says of any node: numbers cut and wrapped as Java casts
+// Int64 is what Jackson's longValue says of any node: numbers cut and wrapped as Java casts
 // them, 0 for anything else.
-func (d *decoder) int64(n *node) int64 {
-	b := d.src[n.start:n.end]
-	switch n.kind {
-	case kindInt:
-		return digits64(b, n.flag)
-	case kindFloat:
+func (d *Scanner) Int64(n *Node) int64 {
+	b := d.Src[n.Start:n.End]
+	switch n.Kind {
+	case KindInt:
+		return Digits64(b, n.Flag)
+	case KindFloat:
 		if bytes.IndexByte(b, 'e') < 0 && bytes.IndexByte(b, 'E') < 0 {
-			return digits64(b[:bytes.IndexByte(b, '.')], n.flag)
+			return Digits64(b[:bytes.IndexByte(b, '.')], n.Flag)
 		}
-		dec, err := d.decimal(n)
+		dec, err := d.Decimal(n)
 		if err != nil {
 			return 0
 		}
@@ -105,18 +105,18 @@ func decimal64(dec data.Decimal) int64 {
 	if dot := bytes.IndexByte(b, '.'); dot >= 0 {
 		b = b[:dot]
 	}
-	return digits64(b, negative)
+	return Digits64(b, negative)
 }
 
-// float is what Jackson's doubleValue (floatValue for 32 bits) says of any node: 0 for what is no
+// Float is what Jackson's doubleValue (floatValue for 32 bits) says of any node: 0 for what is no
 // number.
-func (d *decoder) float(n *node, bits int) float64 {
-	if n.kind != kindInt && n.kind != kindFloat {
+func (d *Scanner) Float(n *Node, bits int) float64 {
+	if n.Kind != KindInt && n.Kind != KindFloat {
 		return 0
 	}
-	b := d.src[n.start:n.end]
-	f, _ := strconv.ParseFloat(text(b), bits) // out of range is ±Inf or 0, as in Java
-	if n.flag && (f != 0 || !allZeros(b)) {   // a BigDecimal has no -0
+	b := d.Src[n.Start:n.End]
+	f, _ := strconv.ParseFloat(Text(b), bits) // out of range is ±Inf or 0, as in Java
+	if n.Flag && (f != 0 || !allZeros(b)) {   // a BigDecimal has no -0
 		return -f
 	}
 	return f

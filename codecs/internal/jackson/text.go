@@ -1,4 +1,4 @@
-package json
+package jackson
 
 import (
 	"unicode/utf8"
@@ -74,13 +74,13 @@ func sequenceLen(c byte) int {
 	return 0
 }
 
-// text is b as a string without copying. b never changes: it is part of a payload or was made
+// Text is b as a string without copying. b never changes: it is part of a payload or was made
 // for this string.
-func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+func Text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// unescape makes the value of a string that was scanned. A lone surrogate, which is no Unicode
-// text but a value of Java's strings, becomes its three bytes; appendString writes it back.
-func unescape(b []byte) string {
+// Unescape makes the value of a string that was scanned. A lone surrogate, which is no Unicode
+// text but a value of Java's strings, becomes its three bytes; AppendString writes it back.
+func Unescape(b []byte) string {
 	out := make([]byte, 0, len(b))
 	for i := 0; i < len(b); {
 		switch c := b[i]; {
@@ -106,7 +106,7 @@ func unescape(b []byte) string {
 			i += n
 		}
 	}
-	return text(out)
+	return Text(out)
 }
 
 func unescaped(c byte) byte {
@@ -149,8 +149,8 @@ func surrogate[T []byte | string](b T) (rune, bool) {
 
 const upperHex = "0123456789ABCDEF"
 
-// appendString appends s as a JSON string. Bytes that are no UTF-8 are written as U+FFFD.
-func appendString(b []byte, s string) []byte {
+// AppendString appends s as a JSON string. Bytes that are no UTF-8 are written as U+FFFD.
+func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	raw := unsafe.Slice(unsafe.StringData(s), len(s))
 	from := 0
@@ -210,4 +210,21 @@ func appendEscape(b []byte, c byte) []byte {
 		return append(b, '\\', 't')
 	}
 	return appendHex(b, rune(c))
+}
+
+// Str is the value of a string, or a name. It shares the text's memory where nothing is escaped.
+func (s *Scanner) Str(n *Node) string {
+	b := s.Src[n.Start:n.End]
+	if n.Flag {
+		return Unescape(b)
+	}
+	return Text(b)
+}
+
+// Is reports whether a string or name is the one given.
+func (s *Scanner) Is(n *Node, name string) bool {
+	if !n.Flag {
+		return string(s.Src[n.Start:n.End]) == name
+	}
+	return s.Str(n) == name
 }

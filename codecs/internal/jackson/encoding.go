@@ -1,4 +1,4 @@
-package json
+package jackson
 
 import (
 	"encoding/binary"
@@ -8,10 +8,10 @@ import (
 	"github.com/troupe-connect/troupe/connectors/java"
 )
 
-// toUTF8 is the text in UTF-8 without a byte order mark. Like Jackson it knows the encoding by
+// ToUTF8 is the text in UTF-8 without a byte order mark. Like Jackson it knows the encoding by
 // the mark or by where the zero bytes of the first character are. UTF-8 without a mark, which is
 // all there is in practice, is returned as it is.
-func toUTF8(b []byte) ([]byte, error) {
+func ToUTF8(b []byte) ([]byte, error) {
 	if len(b) < 2 || b[0] != 0 && b[1] != 0 && b[0] < 0xef {
 		return b, nil
 	}

@@ -1,4 +1,4 @@
-package json
+package jackson
 
 import (
 	"encoding/base64"
@@ -7,9 +7,9 @@ import (
 
 var errBase64 = errors.New("not base64 with padding")
 
-// decodeBase64 reads base64 as Jackson's MIME_NO_LINEFEEDS variant does: padding is required,
+// DecodeBase64 reads base64 as Jackson's MIME_NO_LINEFEEDS variant does: padding is required,
 // space is allowed between groups of four, and text may follow padding.
-func decodeBase64(s string) ([]byte, error) {
+func DecodeBase64(s string) ([]byte, error) {
 	for i := 0; i < len(s); i++ {
 		if s[i] <= ' ' { // Go skips line breaks within groups too
 			return decodeGroups(s)
