@@ -8,6 +8,7 @@ import (
 	"github.com/troupe-connect/troupe/codecs/internal/jackson"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // The texts of Java's errors.
@@ -47,7 +48,7 @@ func (e *encoder) append(b []byte, p *plan, v any, depth int) ([]byte, error) {
 	switch p.op {
 	case opString:
 		if s, ok := v.(string); ok {
-			return jackson.AppendString(b, s), nil
+			return java.AppendJSONString(b, s), nil
 		}
 	case opInt64:
 		if n, ok := v.(int64); ok {
@@ -59,7 +60,7 @@ func (e *encoder) append(b []byte, p *plan, v any, depth int) ([]byte, error) {
 		}
 	case opFloat64:
 		if f, ok := v.(float64); ok {
-			return jackson.AppendFloat(b, f, 64), nil
+			return java.AppendJSONFloat(b, f, 64), nil
 		}
 	case opBoolean:
 		if x, ok := v.(bool); ok {
@@ -75,7 +76,7 @@ func (e *encoder) append(b []byte, p *plan, v any, depth int) ([]byte, error) {
 		}
 	case opFloat32:
 		if f, ok := v.(float32); ok {
-			return jackson.AppendFloat(b, float64(f), 32), nil
+			return java.AppendJSONFloat(b, float64(f), 32), nil
 		}
 	case opBytes:
 		if x, ok := v.([]byte); ok {
@@ -119,7 +120,7 @@ func (e *encoder) appendSchemaless(b []byte, v any, depth int) ([]byte, error) {
 	case nil:
 		return append(b, "null"...), nil
 	case string:
-		return jackson.AppendString(b, v), nil
+		return java.AppendJSONString(b, v), nil
 	case int64:
 		return appendInt(b, v), nil
 	case int32:
@@ -127,7 +128,7 @@ func (e *encoder) appendSchemaless(b []byte, v any, depth int) ([]byte, error) {
 	case bool:
 		return appendBool(b, v), nil
 	case float64:
-		return jackson.AppendFloat(b, v, 64), nil
+		return java.AppendJSONFloat(b, v, 64), nil
 	case *data.Map:
 		if v != nil {
 			return e.appendMap(b, nil, v, depth)
@@ -141,7 +142,7 @@ func (e *encoder) appendSchemaless(b []byte, v any, depth int) ([]byte, error) {
 	case int8:
 		return appendInt(b, int64(v)), nil
 	case float32:
-		return jackson.AppendFloat(b, float64(v), 32), nil
+		return java.AppendJSONFloat(b, float64(v), 32), nil
 	case *data.Struct:
 		return b, errs.Data.New("Mismatching schema.")
 	}
@@ -249,7 +250,7 @@ func (e *encoder) appendObject(b []byte, key, elem *plan, m *data.Map, depth int
 // number of a date, is put in quotes.
 func (e *encoder) appendKey(b []byte, p *plan, key any) ([]byte, error) {
 	if s, ok := key.(string); ok && (p == nil || p.op == opString) {
-		return jackson.AppendString(b, s), nil
+		return java.AppendJSONString(b, s), nil
 	}
 	at := len(b)
 	b, err := e.append(append(b, '"'), p, key, jackson.MaxDepth)

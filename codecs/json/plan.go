@@ -6,6 +6,7 @@ import (
 	"github.com/troupe-connect/troupe/codecs/internal/jackson"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // op is how values of a schema are written: by its logical name, else by its type.
@@ -114,7 +115,7 @@ func compile(schema *data.Schema, done map[*data.Schema]*plan) *plan {
 			if i > 0 {
 				lead = append(lead, ',')
 			}
-			lead = append(jackson.AppendString(lead, f.Name), ':')
+			lead = append(java.AppendJSONString(lead, f.Name), ':')
 			p.fields[i] = fieldPlan{lead: lead, plan: compile(f.Schema, done)}
 		}
 	}
@@ -147,13 +148,13 @@ func (e *encoder) appendSchema(b []byte, schema *data.Schema, field *string, dep
 	b = append(b, `,"optional":`...)
 	b = appendBool(b, schema.Optional())
 	if schema.Name() != "" {
-		b = jackson.AppendString(append(b, `,"name":`...), schema.Name())
+		b = java.AppendJSONString(append(b, `,"name":`...), schema.Name())
 	}
 	if v, ok := schema.Version(); ok {
 		b = appendInt(append(b, `,"version":`...), int64(v))
 	}
 	if schema.Doc() != "" {
-		b = jackson.AppendString(append(b, `,"doc":`...), schema.Doc())
+		b = java.AppendJSONString(append(b, `,"doc":`...), schema.Doc())
 	}
 	b = appendParameters(b, schema.Parameters())
 	if def := schema.Default(); def != nil {
@@ -163,7 +164,7 @@ func (e *encoder) appendSchema(b []byte, schema *data.Schema, field *string, dep
 		}
 	}
 	if field != nil {
-		b = jackson.AppendString(append(b, `,"field":`...), *field)
+		b = java.AppendJSONString(append(b, `,"field":`...), *field)
 	}
 	return append(b, '}'), nil
 }
@@ -205,8 +206,8 @@ func appendParameters(b []byte, params []data.Parameter) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(jackson.AppendString(b, p.Name), ':')
-		b = jackson.AppendString(b, p.Value)
+		b = append(java.AppendJSONString(b, p.Name), ':')
+		b = java.AppendJSONString(b, p.Value)
 	}
 	return append(b, '}')
 }

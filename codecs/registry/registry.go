@@ -8,6 +8,10 @@ import (
 // Format is a kind of schema, by the registry's name for it.
 type Format string
 
+// Version is the version that the converters with a registry report: that of the Confluent release
+// whose behaviour they have.
+const Version = "8.1.1"
+
 // The formats.
 const (
 	Avro     Format = "AVRO"

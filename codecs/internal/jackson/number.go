@@ -2,6 +2,7 @@ package jackson
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -60,28 +61,36 @@ func IsInt32(b []byte, negative bool) bool {
 }
 
 // Decimal is the number as a Decimal, exactly.
-func (d *Scanner) Decimal(n *Node) (data.Decimal, error) {
+func (s *Scanner) Decimal(n *Node) (data.Decimal, error) {
 	from := n.Start
 	if !n.Flag {
-		return data.ParseDecimal(Text(d.Src[from:n.End]))
+		return data.ParseDecimal(Text(s.Src[from:n.End]))
 	}
 	// The sign may be apart from the digits by leading zeros.
-	d.scratch = append(append(d.scratch[:0], '-'), d.Src[from:n.End]...)
-	return data.ParseDecimal(Text(d.scratch))
+	s.scratch = append(append(s.scratch[:0], '-'), s.Src[from:n.End]...)
+	return data.ParseDecimal(Text(s.scratch))
 }
 
 // Int64 is what Jackson's longValue says of any node: numbers cut and wrapped as Java casts
 // them, 0 for anything else.
-func (d *Scanner) Int64(n *Node) int64 {
-	b := d.Src[n.Start:n.End]
+func (s *Scanner) Int64(n *Node) int64 {
+	b := s.Src[n.Start:n.End]
 	switch n.Kind {
 	case KindInt:
 		return Digits64(b, n.Flag)
+	case KindNonNumber:
+		switch {
+		case b[len(b)-1] == 'N':
+			return 0
+		case n.Flag:
+			return math.MinInt64
+		}
+		return math.MaxInt64
 	case KindFloat:
 		if bytes.IndexByte(b, 'e') < 0 && bytes.IndexByte(b, 'E') < 0 {
 			return Digits64(b[:bytes.IndexByte(b, '.')], n.Flag)
 		}
-		dec, err := d.Decimal(n)
+		dec, err := s.Decimal(n)
 		if err != nil {
 			return 0
 		}
@@ -110,11 +119,18 @@ func decimal64(dec data.Decimal) int64 {
 
 // Float is what Jackson's doubleValue (floatValue for 32 bits) says of any node: 0 for what is no
 // number.
-func (d *Scanner) Float(n *Node, bits int) float64 {
-	if n.Kind != KindInt && n.Kind != KindFloat {
+func (s *Scanner) Float(n *Node, bits int) float64 {
+	switch {
+	case n.Kind == KindNonNumber && s.Src[n.End-1] == 'N':
+		return math.NaN()
+	case n.Kind == KindNonNumber && n.Flag:
+		return math.Inf(-1)
+	case n.Kind == KindNonNumber:
+		return math.Inf(1)
+	case n.Kind != KindInt && n.Kind != KindFloat:
 		return 0
 	}
-	b := d.Src[n.Start:n.End]
+	b := s.Src[n.Start:n.End]
 	f, _ := strconv.ParseFloat(Text(b), bits) // out of range is ±Inf or 0, as in Java
 	if n.Flag && (f != 0 || !allZeros(b)) {   // a BigDecimal has no -0
 		return -f

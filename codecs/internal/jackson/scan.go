@@ -1,11 +1,11 @@
 package jackson
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
-	"math/bits"
 	"unicode/utf8"
+
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // The limits of Jackson's StreamReadConstraints.
@@ -19,6 +19,7 @@ const (
 // Kind is what a node of the text is.
 type Kind uint8
 
+// The kinds.
 const (
 	KindMissing Kind = iota // a document without any value
 	KindNull
@@ -29,10 +30,11 @@ const (
 	KindString
 	KindArray
 	KindObject
+	KindNonNumber // NaN, Infinity or -Infinity
 )
 
 // nodeTypes are the names of Jackson's JsonNodeType, for messages.
-var nodeTypes = [...]string{"MISSING", "NULL", "BOOLEAN", "BOOLEAN", "NUMBER", "NUMBER", "STRING", "ARRAY", "OBJECT"}
+var nodeTypes = [...]string{"MISSING", "NULL", "BOOLEAN", "BOOLEAN", "NUMBER", "NUMBER", "STRING", "ARRAY", "OBJECT", "NUMBER"}
 
 func (k Kind) String() string { return nodeTypes[k] }
 
@@ -52,6 +54,10 @@ type Scanner struct {
 	Src   []byte
 	Pos   int
 	Nodes []Node
+	// NonNumbers takes what is no number in JSON, NaN and Infinity, for one.
+	NonNumbers bool
+	// NoExtraZeros refuses numbers with zeros before other digits, which JsonConverter takes.
+	NoExtraZeros bool
 
 	scratch []byte // text of one number
 }
@@ -59,6 +65,7 @@ type Scanner struct {
 // maxKeptNodes bounds the memory that one huge text leaves behind.
 const maxKeptNodes = 1 << 18
 
+// Reset starts with another text, which is kept by what is made of it.
 func (s *Scanner) Reset(src []byte) {
 	if cap(s.Nodes) > maxKeptNodes {
 		s.Nodes = nil
@@ -121,6 +128,29 @@ func (s *Scanner) Value(depth int) error {
 		return s.word("null", KindNull)
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		return s.number(depth == 0)
+	}
+	if s.NonNumbers {
+		return s.nonNumber()
+	}
+	return s.fail("value expected")
+}
+
+// nonNumber scans NaN or an infinity in one of the ways to write it.
+func (s *Scanner) nonNumber() error {
+	rest := s.Src[s.Pos:]
+	for _, w := range [...]struct {
+		text     string
+		negative bool
+	}{{"NaN", false}, {"Infinity", false}, {"INF", false}, {"+Infinity", false}, {"+INF", false}, {"-Infinity", true}, {"-INF", true}} {
+		if len(rest) < len(w.text) || string(rest[:len(w.text)]) != w.text {
+			continue
+		}
+		if len(rest) > len(w.text) && wordGoesOn(rest[len(w.text):]) {
+			break
+		}
+		s.leaf(KindNonNumber, s.Pos, s.Pos+len(w.text), w.negative)
+		s.Pos += len(w.text)
+		return nil
 	}
 	return s.fail("value expected")
 }
@@ -233,6 +263,9 @@ func (s *Scanner) word(w string, k Kind) error {
 func (s *Scanner) number(root bool) error {
 	negative := s.Src[s.Pos] == '-'
 	if negative {
+		if s.NonNumbers && s.Pos+1 < len(s.Src) && s.Src[s.Pos+1] == 'I' {
+			return s.nonNumber()
+		}
 		s.Pos++
 	}
 	digits := s.digits()
@@ -240,6 +273,9 @@ func (s *Scanner) number(root bool) error {
 		return s.fail("digit expected")
 	}
 	start := s.Pos - digits
+	if s.NoExtraZeros && digits > 1 && s.Src[start] == '0' {
+		return s.fail("a number starts with a zero")
+	}
 	for digits > 1 && s.Src[start] == '0' {
 		start++
 		digits--
@@ -296,7 +332,7 @@ func (s *Scanner) str(maxLen int) error {
 	s.Pos++
 	start, ascii, escaped := s.Pos, true, false
 	for {
-		s.Pos = special(s.Src, s.Pos)
+		s.Pos = java.JSONSpecial(s.Src, s.Pos)
 		if s.Pos >= len(s.Src) {
 			return s.fail("a string has no end")
 		}
@@ -349,32 +385,4 @@ func (s *Scanner) escape() error {
 		return nil
 	}
 	return s.fail("unknown escape")
-}
-
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
-// special finds the first byte from i on that ends a run of plain text: a quote, a backslash, a
-// control character or anything outside ASCII. It looks at eight bytes at a time.
-func special(b []byte, i int) int {
-	for ; i+8 <= len(b); i += 8 {
-		if m := specialMask(binary.LittleEndian.Uint64(b[i:])); m != 0 {
-			return i + bits.TrailingZeros64(m)/8
-		}
-	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c < 0x20 || c >= 0x80 || c == '"' || c == '\\' {
-			return i
-		}
-	}
-	return i
-}
-
-// specialMask has the high bit set of each byte of w that special looks for; above the lowest
-// one, bits may be set wrongly.
-func specialMask(w uint64) uint64 {
-	quote, slash := w^(ones*'"'), w^(ones*'\\')
-	return (w | (w-ones*0x20)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & highs
 }

@@ -3,6 +3,8 @@ package jackson
 import (
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // hexDigit is the value of a hexadecimal digit, -1 if c is none.
@@ -132,62 +134,43 @@ func appendUnit(out []byte, r rune) []byte {
 		return utf8.AppendRune(out, r)
 	}
 	if n := len(out); r >= 0xdc00 && n >= 3 {
-		if high, ok := surrogate(out[n-3:]); ok && high < 0xdc00 {
+		if high, ok := java.Surrogate(out[n-3:]); ok && high < 0xdc00 {
 			return utf8.AppendRune(out[:n-3], (high-0xd800)<<10+(r-0xdc00)+0x10000)
 		}
 	}
 	return append(out, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)
 }
 
-// surrogate is the surrogate whose three bytes b starts with.
-func surrogate[T []byte | string](b T) (rune, bool) {
-	if len(b) < 3 || b[0] != 0xed || b[1] < 0xa0 || b[1] > 0xbf || b[2]&0xc0 != 0x80 {
-		return 0, false
-	}
-	return 0xd000 | rune(b[1]&0x3f)<<6 | rune(b[2]&0x3f), true
-}
-
 const upperHex = "0123456789ABCDEF"
 
-// AppendString appends s as a JSON string. Bytes that are no UTF-8 are written as U+FFFD.
-func AppendString(b []byte, s string) []byte {
+// AppendText appends s as a JSON string of characters, not of bytes: as java.AppendJSONString, but characters
+// beyond the basic plane are not escaped.
+func AppendText(b []byte, s string) []byte {
 	b = append(b, '"')
-	raw := unsafe.Slice(unsafe.StringData(s), len(s))
 	from := 0
-	for i := special(raw, 0); i < len(raw); i = special(raw, i) {
-		c := raw[i]
-		if c >= 0x80 {
-			r, n := utf8.DecodeRune(raw[i:])
-			if n == 2 || n == 3 {
+	raw := unsafe.Slice(unsafe.StringData(s), len(s))
+	for i := java.JSONSpecial(raw, 0); i < len(raw); i = java.JSONSpecial(raw, i) {
+		if raw[i] >= 0x80 {
+			if r, n := utf8.DecodeRune(raw[i:]); r != utf8.RuneError || n > 1 {
 				i += n
 				continue
 			}
 			b = append(b, raw[from:i]...)
-			b, n = appendRare(b, raw[i:], r, n)
-			i += n
+			if _, ok := java.Surrogate(raw[i:]); ok {
+				b, i = append(b, '?'), i+3
+			} else {
+				b, i = utf8.AppendRune(b, utf8.RuneError), i+1
+			}
 			from = i
 			continue
 		}
 		b = append(b, raw[from:i]...)
-		b = appendEscape(b, c)
+		b = appendEscape(b, raw[i])
 		i++
 		from = i
 	}
 	b = append(b, raw[from:]...)
 	return append(b, '"')
-}
-
-// appendRare appends what can't be copied: characters beyond the basic plane and bytes that are
-// no UTF-8. It returns how many bytes of raw that were.
-func appendRare(b, raw []byte, r rune, n int) ([]byte, int) {
-	if n == 4 {
-		r -= 0x10000
-		return appendHex(appendHex(b, 0xd800|r>>10), 0xdc00|r&0x3ff), 4
-	}
-	if u, ok := surrogate(raw); ok {
-		return appendHex(b, u), 3
-	}
-	return utf8.AppendRune(b, utf8.RuneError), 1
 }
 
 func appendHex(b []byte, r rune) []byte {

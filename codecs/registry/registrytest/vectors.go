@@ -431,12 +431,12 @@ func (d Driver) sequence(t *testing.T, c datatest.Case, in *Case, conv codecs.He
 			decode(t, s.Input, &sv)
 			var put headers
 			got, err := conv.FromConnectWithHeaders(&put, s.Topic, sv.Schema, sv.Value)
-			out = judge(one, "", err, func() string {
+			out = judge(one, "apply", err, func() string {
 				return d.diffWire(t, want[i].Output, in, got, put, fake.Entries()[before:], nil)
 			})
 		case "toConnectData":
 			got, err := conv.ToConnectWithHeaders(&headers{}, s.Topic, input(t, s.Input))
-			out = judge(one, "", err, func() string { return wantValue(t, want[i].Output, got) })
+			out = judge(one, "apply", err, func() string { return wantValue(t, want[i].Output, got) })
 		}
 		if out.Diff != "" {
 			out.Diff = fmt.Sprintf("step %d: %s", i, out.Diff)

@@ -1,0 +1,669 @@
+package jsonschema
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// document is a parsed schema with those it refers to.
+type document struct {
+	root  any
+	refs  map[string]any // by name as registered
+	names []string       // of them, in order
+}
+
+// maxSchemaDepth bounds how deep schemas may be nested in one another.
+const maxSchemaDepth = 500
+
+// draft says which keywords there are.
+type draft uint8
+
+const (
+	draft4 draft = iota
+	draft6
+	draft7
+	draft2019
+	draft2020
+)
+
+var draftURLs = map[string]draft{
+	"json-schema.org/draft-04/schema": draft4, "json-schema.org/schema": draft4,
+	"json-schema.org/draft-06/schema": draft6, "json-schema.org/draft-07/schema": draft7,
+	"json-schema.org/draft/2019-09/schema": draft2019, "json-schema.org/draft/2020-12/schema": draft2020,
+}
+
+// draftOf is the draft that $schema names: draft 7 where it names none that is known.
+func draftOf(root *object) draft {
+	uri, _ := root.get("$schema").(string)
+	uri = strings.TrimSuffix(uri, "#")
+	for _, scheme := range []string{"http://", "https://"} {
+		if rest, ok := strings.CutPrefix(uri, scheme); ok {
+			if d, known := draftURLs[rest]; known {
+				return d
+			}
+		}
+	}
+	return draft7
+}
+
+// load makes the model of a document. ignoreModern reads the drafts after 7 as 7.
+func (d *document) load(ignoreModern bool) (*model, error) {
+	if b, ok := d.root.(bool); ok {
+		if b {
+			return &model{kind: kTrue}, nil
+		}
+		return &model{kind: kFalse}, nil
+	}
+	root, ok := d.root.(*object)
+	if !ok {
+		return nil, fmt.Errorf("a schema must be an object, this one is %s", clipped(appendJSON(nil, d.root)))
+	}
+	l := &loader{doc: d, draft: draftOf(root), knots: map[string]*knot{}}
+	if l.draft >= draft2019 && ignoreModern {
+		l.draft = draft7
+	}
+	if id, ok := root.get(l.idKeyword()).(string); ok {
+		l.id = id
+	}
+	return l.load(scope{root: root, base: l.id}, root, 0)
+}
+
+func clipped(b []byte) string {
+	if len(b) > 100 {
+		return string(b[:100]) + "…"
+	}
+	return string(b)
+}
+
+// loader reads schemas of the drafts 4, 6 and 7 as Everit's library does.
+type loader struct {
+	doc   *document
+	draft draft
+	id    string
+	knots map[string]*knot // references by absolute pointer
+}
+
+// knot is the target of references: they are met while it is being loaded, too.
+type knot struct {
+	waiting []*model
+	target  *model
+}
+
+func (k *knot) refer() *model {
+	m := &model{kind: kReference, referred: k.target}
+	if k.target == nil {
+		k.waiting = append(k.waiting, m)
+	}
+	return m
+}
+
+func (k *knot) resolve(target *model) {
+	k.target = target
+	for _, m := range k.waiting {
+		m.referred = target
+	}
+}
+
+// scope is the document that references are looked up in.
+type scope struct {
+	root any
+	base string
+}
+
+func (l *loader) idKeyword() string {
+	if l.draft == draft4 {
+		return "id"
+	}
+	return "$id"
+}
+
+var (
+	arrayKeywords  = []string{"items", "additionalItems", "minItems", "maxItems", "uniqueItems", "contains"}
+	objectKeywords = []string{
+		"properties", "required", "minProperties", "maxProperties", "dependencies", "patternProperties",
+		"additionalProperties", "propertyNames",
+	}
+	numberKeywords = []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+	stringKeywords = []string{"minLength", "maxLength", "pattern", "format"}
+
+	// What came after draft 7, by the list that it belongs to.
+	modernArrays  = []string{"prefixItems", "unevaluatedItems", "minContains", "maxContains"}
+	modernObjects = []string{"dependentRequired", "dependentSchemas", "unevaluatedProperties"}
+)
+
+// keywords are those of the list that the draft has.
+func (l *loader) keywords(list []string) []string {
+	if l.draft >= draft2019 {
+		switch list[0] {
+		case "items":
+			return slices.Concat(list, modernArrays)
+		case "properties":
+			return slices.Concat(list, modernObjects)
+		case "minLength":
+			return list[:3] // formats are not looked at
+		}
+	}
+	if last := list[len(list)-1]; l.draft == draft4 && (last == "contains" || last == "propertyNames") {
+		return list[:len(list)-1]
+	}
+	return list
+}
+
+func (l *loader) load(sc scope, raw any, depth int) (*model, error) {
+	if depth > maxSchemaDepth {
+		return nil, fmt.Errorf("schemas are nested deeper than %d", maxSchemaDepth)
+	}
+	switch raw := raw.(type) {
+	case bool:
+		if raw {
+			return &model{kind: kTrue}, nil
+		}
+		return &model{kind: kFalse}, nil
+	case *object:
+		return l.loadObject(sc, raw, depth)
+	}
+	return nil, fmt.Errorf("a schema must be an object or boolean, is %s", clipped(appendJSON(nil, raw)))
+}
+
+// reading is a schema object on its way to a model: what is left of it, and what was found.
+type reading struct {
+	l     *loader
+	sc    scope
+	depth int
+	raw   *object
+	used  map[string]bool // keywords that were read
+	found []*model
+}
+
+func (r *reading) has(name string) bool { return r.raw.has(name) && !r.used[name] }
+
+func (r *reading) use(names ...string) {
+	for _, name := range names {
+		r.used[name] = true
+	}
+}
+
+func (r *reading) hasAny(names []string) bool {
+	return slices.ContainsFunc(names, r.has)
+}
+
+func (r *reading) child(raw any) (*model, error) { return r.l.load(r.sc, raw, r.depth+1) }
+
+func (l *loader) loadObject(sc scope, raw *object, depth int) (*model, error) {
+	r := &reading{l: l, sc: sc, depth: depth, raw: raw, used: map[string]bool{}}
+	if depth > 0 {
+		if id, ok := raw.get(l.idKeyword()).(string); ok && !strings.HasPrefix(id, "#") {
+			r.sc.base = resolve(sc.base, id)
+		}
+	}
+	if err := r.extract(); err != nil {
+		return nil, err
+	}
+	var m *model
+	switch len(r.found) {
+	case 0:
+		m = &model{kind: kEmpty}
+	case 1:
+		m = r.found[0]
+	default:
+		m = &model{kind: kCombined, criterion: allOf, parts: r.found, generated: true}
+	}
+	return m, r.common(m)
+}
+
+// extract finds the schemas that stand side by side in the object.
+func (r *reading) extract() error {
+	if r.has("$ref") {
+		ref, ok := r.raw.get("$ref").(string)
+		if !ok {
+			return fmt.Errorf("$ref must be a string")
+		}
+		r.use("$ref")
+		m, err := r.l.lookup(r.sc, ref, r.depth)
+		r.found = append(r.found, m)
+		if err != nil || r.l.draft < draft2019 {
+			return err
+		}
+	}
+	for _, step := range []func() error{r.enum, r.combined, r.not, r.constant, r.byType, r.byKeywords} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reading) enum() error {
+	if !r.has("enum") {
+		return nil
+	}
+	values, ok := r.raw.get("enum").([]any)
+	if !ok {
+		return fmt.Errorf("enum must be an array")
+	}
+	r.use("enum")
+	r.found = append(r.found, &model{kind: kEnum, values: values})
+	return nil
+}
+
+func (r *reading) combined() error {
+	for _, c := range []struct {
+		keyword   string
+		criterion criterion
+	}{{"allOf", allOf}, {"anyOf", anyOf}, {"oneOf", oneOf}} {
+		if !r.has(c.keyword) {
+			continue
+		}
+		list, ok := r.raw.get(c.keyword).([]any)
+		if !ok {
+			return fmt.Errorf("%s must be an array", c.keyword)
+		}
+		m := &model{kind: kCombined, criterion: c.criterion}
+		for _, raw := range list {
+			part, err := r.child(raw)
+			if err != nil {
+				return err
+			}
+			m.parts = append(m.parts, part)
+		}
+		r.use(c.keyword)
+		r.found = append(r.found, m)
+	}
+	return nil
+}
+
+func (r *reading) not() error {
+	if !r.has("not") {
+		return nil
+	}
+	if _, err := r.child(r.raw.get("not")); err != nil {
+		return err
+	}
+	r.use("not")
+	r.found = append(r.found, &model{kind: kNot})
+	return nil
+}
+
+func (r *reading) constant() error {
+	if r.l.draft > draft4 && r.has("const") {
+		r.use("const")
+		r.found = append(r.found, &model{kind: kConst, values: []any{r.raw.get("const")}})
+	}
+	return nil
+}
+
+func (r *reading) byType() error {
+	if !r.has("type") {
+		return nil
+	}
+	switch typ := r.raw.get("type").(type) {
+	case string:
+		r.use("type")
+		m, err := r.explicit(typ)
+		r.found = append(r.found, m)
+		return err
+	case []any:
+		m := &model{kind: kCombined, criterion: anyOf}
+		for _, t := range typ {
+			name, ok := t.(string)
+			if !ok {
+				return fmt.Errorf("a type must be a string")
+			}
+			part, err := r.explicit(name)
+			if err != nil {
+				return err
+			}
+			m.parts = append(m.parts, part)
+		}
+		r.use("type")
+		r.found = append(r.found, m)
+		return nil
+	}
+	return fmt.Errorf("type must be a string or an array of strings")
+}
+
+func (r *reading) explicit(typ string) (*model, error) {
+	switch typ {
+	case "string":
+		return r.stringSchema()
+	case "integer", "number":
+		return r.number(typ == "integer")
+	case "boolean":
+		return &model{kind: kBoolean}, nil
+	case "null":
+		return &model{kind: kNull}, nil
+	case "array":
+		return r.array()
+	case "object":
+		return r.object()
+	}
+	return nil, fmt.Errorf("unknown type: [%s]", typ)
+}
+
+func (r *reading) byKeywords() error {
+	add := func(m *model, err error) error {
+		r.found = append(r.found, m)
+		return err
+	}
+	// What is there is asked first: one of these schemas uses none of another's keywords.
+	array, object := r.hasAny(r.l.keywords(arrayKeywords)), r.hasAny(r.l.keywords(objectKeywords))
+	numeric, text := r.hasAny(numberKeywords), r.hasAny(r.l.keywords(stringKeywords))
+	conditional := r.l.draft >= draft7 && r.hasAny([]string{"if", "then", "else"})
+	if array {
+		if err := add(r.array()); err != nil {
+			return err
+		}
+	}
+	if object {
+		if err := add(r.object()); err != nil {
+			return err
+		}
+	}
+	if numeric {
+		if err := add(r.number(false)); err != nil {
+			return err
+		}
+	}
+	if text {
+		if err := add(r.stringSchema()); err != nil {
+			return err
+		}
+	}
+	if conditional {
+		r.use("if", "then", "else")
+		r.found = append(r.found, &model{kind: kConditional})
+	}
+	return nil
+}
+
+func (r *reading) number(integer bool) (*model, error) {
+	r.use(numberKeywords...)
+	for _, name := range numberKeywords {
+		v, there := r.raw.values[name]
+		_, isNumber := v.(number)
+		_, isBool := v.(bool)
+		if exclusive := strings.HasPrefix(name, "exclusive"); there && !isNumber && (!exclusive || r.l.draft > draft4 || !isBool) {
+			return nil, fmt.Errorf("#/%s: expected type: Number, found: %s", name, clipped(appendJSON(nil, v)))
+		}
+	}
+	return &model{kind: kNumber, integer: integer}, nil
+}
+
+// counts checks keywords that must be integers.
+func (r *reading) counts(names ...string) error {
+	for _, name := range names {
+		v, there := r.raw.values[name]
+		if n, ok := v.(number); there && (!ok || !n.integer) {
+			return fmt.Errorf("#/%s: expected type: Integer, found: %s", name, clipped(appendJSON(nil, v)))
+		}
+	}
+	return nil
+}
+
+func (r *reading) stringSchema() (*model, error) {
+	r.use(stringKeywords...)
+	if err := r.counts("minLength", "maxLength"); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"pattern", "format"} {
+		if v, there := r.raw.values[name]; there {
+			if _, ok := v.(string); !ok {
+				return nil, fmt.Errorf("%s must be a string", name)
+			}
+		}
+	}
+	return &model{kind: kString}, nil
+}
+
+func (r *reading) array() (*model, error) {
+	r.use(r.l.keywords(arrayKeywords)...)
+	m := &model{kind: kArray}
+	err := r.counts("minItems", "maxItems")
+	if err != nil {
+		return nil, err
+	}
+	switch items := r.raw.get("items").(type) {
+	case bool:
+		if r.l.draft >= draft2019 {
+			break // says which further items there may be
+		}
+		m.item, err = r.child(items)
+	case nil:
+		if r.raw.has("items") {
+			return nil, fmt.Errorf("items must be a schema or an array of them")
+		}
+	case []any:
+		for _, raw := range items {
+			if _, err := r.child(raw); err != nil {
+				return nil, err
+			}
+		}
+	default:
+		m.item, err = r.child(items)
+		if r.l.draft >= draft2019 && r.raw.has("prefixItems") {
+			m.item = nil
+		}
+	}
+	return m, err
+}
+
+func (r *reading) object() (*model, error) {
+	r.use(r.l.keywords(objectKeywords)...)
+	m := &model{kind: kObject, required: map[string]bool{}}
+	if err := r.counts("minProperties", "maxProperties"); err != nil {
+		return nil, err
+	}
+	if raw, there := r.raw.values["properties"]; there {
+		defs, ok := raw.(*object)
+		if !ok {
+			return nil, fmt.Errorf("properties must be an object")
+		}
+		if err := r.properties(m, defs); err != nil {
+			return nil, err
+		}
+	}
+	if raw, there := r.raw.values["required"]; there {
+		list, ok := raw.([]any)
+		if !ok {
+			return nil, fmt.Errorf("required must be an array")
+		}
+		for _, name := range list {
+			text, ok := name.(string)
+			if !ok {
+				return nil, fmt.Errorf("a required property must be a string")
+			}
+			m.required[text] = true
+		}
+	}
+	if raw, there := r.raw.values["additionalProperties"]; there {
+		if _, plain := raw.(bool); !plain {
+			additional, err := r.child(raw)
+			if err != nil {
+				return nil, err
+			}
+			m.additional = additional
+		}
+	}
+	return m, nil
+}
+
+func (r *reading) properties(m *model, defs *object) error {
+	var names []string
+	schemas := map[string]*model{}
+	for _, name := range defs.names {
+		_, isObject := defs.values[name].(*object)
+		if name == r.l.idKeyword() && !isObject {
+			continue
+		}
+		schema, err := r.child(defs.values[name])
+		if err != nil {
+			return err
+		}
+		names, schemas[name] = append(names, name), schema
+	}
+	m.setProperties(names, schemas)
+	return nil
+}
+
+// common reads what every schema has, and keeps what is left.
+func (r *reading) common(m *model) error {
+	for _, c := range []struct {
+		keyword string
+		to      *string
+	}{{"title", &m.title}, {"description", &m.description}, {r.l.idKeyword(), new(string)}} {
+		if !r.has(c.keyword) {
+			continue
+		}
+		text, ok := r.raw.get(c.keyword).(string)
+		if !ok {
+			return fmt.Errorf("%s must be a string", c.keyword)
+		}
+		r.use(c.keyword)
+		*c.to = text
+	}
+	if r.l.draft >= draft7 {
+		r.use("readOnly", "writeOnly")
+	}
+	if r.has("default") {
+		r.use("default")
+		m.def = r.raw.get("default")
+		m.hasDef = m.def != nil || r.l.draft < draft2019 // later a null is no default
+	}
+	m.extra = r.raw.without(r.used)
+	return nil
+}
+
+// lookup finds what a reference refers to.
+func (l *loader) lookup(sc scope, ref string, depth int) (*model, error) {
+	absolute := resolve(sc.base, ref)
+	if k := l.knots[absolute]; k != nil {
+		return k.refer(), nil
+	}
+	target, in, err := l.find(sc, ref, absolute)
+	if err != nil {
+		return nil, err
+	}
+	k := &knot{}
+	l.knots[absolute] = k
+	m := k.refer()
+	loaded, err := l.load(in, target, depth+1)
+	if err != nil {
+		return nil, err
+	}
+	k.resolve(loaded)
+	return m, nil
+}
+
+func (l *loader) find(sc scope, ref, absolute string) (any, scope, error) {
+	if found := findID(sc.root, l.idKeyword(), l.id, absolute, 0); found != nil {
+		return found, sc, nil
+	}
+	if strings.HasPrefix(ref, "#") {
+		target, err := l.target(sc.root, ref[1:])
+		return target, sc, err
+	}
+	name, fragment, _ := strings.Cut(absolute, "#")
+	for _, key := range l.doc.names {
+		if at := resolve(l.id, key); at == name || at == absolute {
+			target, err := l.target(l.doc.refs[key], fragment)
+			return target, scope{root: l.doc.refs[key], base: name}, err
+		}
+	}
+	if own, _, _ := strings.Cut(l.id, "#"); own == name {
+		target, err := l.target(l.doc.root, fragment)
+		return target, scope{root: l.doc.root, base: l.id}, err
+	}
+	return nil, sc, fmt.Errorf("the schema refers to %s, which is none of its references", ref)
+}
+
+// target finds what a fragment names: by a JSON pointer or, after draft 7, an anchor.
+func (l *loader) target(root any, fragment string) (any, error) {
+	if l.draft >= draft2019 && fragment != "" && fragment[0] != '/' {
+		if found := findID(root, "$anchor", "", fragment, 0); found != nil {
+			return found, nil
+		}
+	}
+	return pointer(root, fragment)
+}
+
+// findID finds the object in a document with an identifier.
+func findID(v any, keyword, base, absolute string, depth int) any {
+	if depth > maxSchemaDepth {
+		return nil
+	}
+	switch v := v.(type) {
+	case *object:
+		if id, ok := v.get(keyword).(string); ok {
+			if resolve(base, id) == absolute && depth > 0 {
+				return v
+			}
+			if depth > 0 && !strings.HasPrefix(id, "#") {
+				base = resolve(base, id)
+			}
+		}
+		for _, name := range v.names {
+			if found := findID(v.values[name], keyword, base, absolute, depth+1); found != nil {
+				return found
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if found := findID(e, keyword, base, absolute, depth+1); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// pointer follows a JSON pointer (RFC 6901), which may be percent-encoded.
+func pointer(v any, path string) (any, error) {
+	if path == "" {
+		return v, nil
+	}
+	rest, ok := strings.CutPrefix(path, "/")
+	if !ok {
+		return nil, fmt.Errorf("#%s is no JSON pointer", path)
+	}
+	for part := range strings.SplitSeq(rest, "/") {
+		if plain, err := url.PathUnescape(part); err == nil {
+			part = plain
+		}
+		part = strings.ReplaceAll(strings.ReplaceAll(part, "~1", "/"), "~0", "~")
+		switch at := v.(type) {
+		case *object:
+			if !at.has(part) {
+				return nil, fmt.Errorf("#%s leads nowhere: there is no %s", path, part)
+			}
+			v = at.get(part)
+		case []any:
+			i, err := strconv.Atoi(part)
+			if err != nil || i < 0 || i >= len(at) {
+				return nil, fmt.Errorf("#%s leads nowhere: there is no element %s", path, part)
+			}
+			v = at[i]
+		default:
+			return nil, fmt.Errorf("#%s leads nowhere: %s is in neither object nor array", path, part)
+		}
+	}
+	return v, nil
+}
+
+// resolve makes a reference absolute.
+func resolve(base, ref string) string {
+	if base == "" {
+		return ref
+	}
+	b, err := url.Parse(base)
+	if err != nil {
+		return ref
+	}
+	r, err := url.Parse(ref)
+	if err != nil {
+		return ref
+	}
+	return b.ResolveReference(r).String()
+}
