@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
@@ -21,18 +22,33 @@ type Authenticator interface {
 	Authenticate(user, password string, given bool) bool
 }
 
-// authenticator makes the login that the configuration asks for, nil for none.
-func authenticator(cfg Config) (Authenticator, error) {
+// harmlessExtension is of extensions that only show something: a worker without them serves the same
+// requests. What may guard the interface is not among them.
+var harmlessExtension = regexp.MustCompile(`^io\.debezium\..*RestExtension$|(Monitor|Metrics|Health|Prometheus|Jolokia)[A-Za-z]*$`)
+
+var guards = regexp.MustCompile(`(?i)secur|auth|rbac|acl|login|permission`)
+
+// authenticator makes the login that the configuration asks for, nil for none. Extensions that only
+// show something are left out with one warning; any other that isn't built in is refused.
+func authenticator(cfg Config, log *slog.Logger) (Authenticator, error) {
 	wanted := false
+	var leftOut []string
 	for _, name := range cfg.Extensions {
 		switch name = strings.TrimSpace(name); name {
 		case "":
 		case basicAuthExtension, "BasicAuthSecurityRestExtension", "BasicAuthSecurity":
 			wanted = true
 		default:
-			return nil, errs.Config.New("rest.extension.classes: %s is a Java class that Troupe doesn't have; it has %s",
-				name, basicAuthExtension)
+			if harmlessExtension.MatchString(name) && !guards.MatchString(name) {
+				leftOut = append(leftOut, name)
+				continue
+			}
+			return nil, errs.Config.New("rest.extension.classes: %s is not built into this binary, and may be what guards the REST API; "+
+				"built in is %s", name, basicAuthExtension)
 		}
+	}
+	if len(leftOut) > 0 {
+		log.Warn("REST extensions left out: they are not built in and only show something", "rest.extension.classes", strings.Join(leftOut, ","))
 	}
 	switch {
 	case cfg.Htpasswd != "":

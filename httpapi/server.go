@@ -73,7 +73,7 @@ func New(cfg Config, reg *plugin.Registry, loggers *logging.Registry, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	auth, err := authenticator(cfg)
+	auth, err := authenticator(cfg, log)
 	if err != nil {
 		return nil, err
 	}

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -226,5 +228,28 @@ func TestLogin(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestExtensions: what only shows something is left out with a warning, what may guard the interface
+// is refused.
+func TestExtensions(t *testing.T) {
+	for name, refused := range map[string]bool{
+		"io.debezium.kcrestextension.DebeziumConnectRestExtension":                     false,
+		"io.confluent.connect.replicator.monitoring.ReplicatorMonitoringExtension":     false,
+		"com.example.PrometheusMetrics":                                                false,
+		"com.example.HealthMonitor":                                                    false,
+		"com.example.SecurityMonitor":                                                  true,
+		"io.confluent.connect.security.ConnectSecurityExtension":                       true,
+		"com.example.Anything":                                                         true,
+		"com.example.ConnectHealth, io.debezium.kcrestextension.DebeziumRestExtension": false,
+	} {
+		var log bytes.Buffer
+		cfg := DefaultConfig()
+		cfg.Extensions = strings.Split(name, ",")
+		_, err := New(cfg, fakeRegistry(), nil, slog.New(slog.NewTextHandler(&log, nil)))
+		if (err != nil) != refused || !refused && strings.Count(log.String(), "level=WARN") != 1 {
+			t.Errorf("%s: %v\n%s", name, err, &log)
+		}
 	}
 }

@@ -43,12 +43,13 @@ func loadWorker(ctx context.Context, mode Mode, props map[string]string, resolve
 		keepProviders(l.w.Props, raw)
 	}
 	def := WorkerDef(mode)
-	own := SupervisorDef()
+	own := OwnDef()
 	l.w.Values = l.parse(def)
 	l.fill()
-	values := l.parse(own)
-	l.w.Supervisor = supervisorOf(values)
-	l.metrics(values)
+	ours := l.parse(own)
+	l.w.Supervisor = supervisorOf(ours)
+	l.w.StartupTimeout = ours.Millis("startup.kafka.timeout.ms")
+	l.metrics(ours)
 	l.warnOfKeys(def, own)
 	if len(l.problems) > 0 {
 		return Worker{}, l.warnings, errs.Config.New("%s worker configuration has %s:\n  %s",
@@ -170,7 +171,7 @@ func (l *loading) overridePolicy() {
 	given := l.w.Values.String(key)
 	name := strings.TrimSuffix(strings.TrimPrefix(given, policyPackage), policySuffix)
 	if !slices.Contains(overridePolicies, name) {
-		l.problem(config.Invalid(key, given, "it must be one of "+strings.Join(overridePolicies, ", ")))
+		l.problem(config.Invalid(key, given, "it must be one of "+strings.Join(overridePolicies, ", ")+", or the class "+policyPackage+"NAME"+policySuffix+" of one"))
 		return
 	}
 	l.w.OverridePolicy = name
@@ -255,11 +256,7 @@ var passedOn = []string{
 
 // warnOfKeys warns of keys that were removed, and of those that nobody knows.
 func (l *loading) warnOfKeys(defs ...*config.Def) {
-	known := map[string]bool{
-		"rest.port": true, "rest.host.name": true,
-		"java.security.auth.login.config": true, "rest.htpasswd.file": true, // logins of REST
-		"connector.client.config.override.allowlist": true,
-	}
+	known := map[string]bool{"rest.port": true, "rest.host.name": true}
 	for _, d := range defs {
 		for _, name := range d.Names() {
 			known[name] = true

@@ -330,7 +330,8 @@ func TestFromEnv(t *testing.T) {
 		t.Errorf("got %v", env.Props)
 	}
 	file := map[string]string{"a": "file", "b": "file"}
-	if got := settings.Merge(file, map[string]string{"a": "env"}); got["a"] != "env" || got["b"] != "file" || file["a"] != "file" {
+	env = settings.FromEnv([]string{"CONNECT_A=env"})
+	if got := env.Over(settings.Standalone, file); got["a"] != "env" || got["b"] != "file" || file["a"] != "file" {
 		t.Errorf("got %v", got)
 	}
 }

@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -32,16 +31,6 @@ type Supervisor struct {
 }
 
 const supervisorPrefix = "supervisor."
-
-// SupervisorDef defines Troupe's own settings of workers: how what failed is restarted, and how
-// the worker's numbers are shown.
-func SupervisorDef() *config.Def {
-	keys := []config.Key{
-		define("supervisor.start.concurrency", config.Int, "8", config.Low,
-			"Number of connectors and tasks that are being started at a time.", config.AtLeast(1)),
-	}
-	return config.NewDef(slices.Concat(keys, supervisorKeys(), metricsKeys())...)
-}
 
 // ConnectorSupervisorDef defines those of them that a connector's configuration may override.
 func ConnectorSupervisorDef() *config.Def { return config.NewDef(supervisorKeys()...) }

@@ -2,12 +2,9 @@ package settings
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/troupe-connect/troupe/connectors/config"
-	"github.com/troupe-connect/troupe/connectors/errs"
-	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
 // Mode is how a worker runs.
@@ -118,6 +115,7 @@ type Worker struct {
 
 	OffsetFlushInterval time.Duration // offset.flush.interval.ms
 	OffsetFlushTimeout  time.Duration // offset.flush.timeout.ms
+	StartupTimeout      time.Duration // startup.kafka.timeout.ms; 0 for ever
 	TaskShutdownTimeout time.Duration // task.shutdown.graceful.timeout.ms, shared by all tasks stopped together
 	OverridePolicy      string        // connector.client.config.override.policy: All, None, Principal or Allowlist
 	PluginPath          []string      // references are not resolved in it
@@ -169,28 +167,3 @@ func (w *Worker) converterOf(key string) Converter {
 // WithPrefix are the worker's properties whose keys begin with the prefix, without it: "producer."
 // gives the settings of connectors' producers.
 func (w *Worker) WithPrefix(prefix string) map[string]string { return withPrefix(w.Props, prefix) }
-
-// CheckPlugins checks that the converters that the worker names exist, in the version asked for.
-// Every one that doesn't is in the error, which is of kind errs.Config.
-func (w *Worker) CheckPlugins(reg *plugin.Registry) error {
-	c := catalog{reg: reg}
-	var problems []string
-	for _, k := range converterKeys {
-		named := w.converterOf(k.key)
-		class, ok := c.class(named.Class)
-		err := config.Invalid(k.key, named.Class, "Class "+named.Class+" could not be found.")
-		if ok {
-			err = converterClass{c, k.header}.Validate(k.key, class)
-		}
-		if err == nil {
-			_, err = c.load(converterKinds(k.header)[0], class, named.Version)
-		}
-		if err != nil {
-			problems = append(problems, k.key+": "+errs.Message(err))
-		}
-	}
-	if len(problems) == 0 {
-		return nil
-	}
-	return errs.Config.New("%s worker configuration has %s:\n  %s", w.Mode, plural(len(problems), "error"), strings.Join(problems, "\n  "))
-}

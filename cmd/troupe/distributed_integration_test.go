@@ -174,8 +174,8 @@ func TestClusterWithoutKafka(t *testing.T) {
 	w.Stop(t)
 }
 
-// TestSecondSignal ends a worker at once that is stopping and can't tell Kafka so.
-func TestSecondSignal(t *testing.T) {
+// TestThirdSignal ends a worker at once that is stopping and can't tell Kafka so; the second is ignored.
+func TestThirdSignal(t *testing.T) {
 	k := service.StartKafka(t)
 	c := restCluster(t, k, service.Build(t), 1, "task.shutdown.graceful.timeout.ms=600000")
 	w := c.Nodes[0]
@@ -201,11 +201,27 @@ func TestSecondSignal(t *testing.T) {
 	if err := w.Ended(); err != nil {
 		t.Fatalf("the worker has ended already (%v): the test does not show what it is for", err)
 	}
-	if err := process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	said := func(what string) {
+		t.Helper()
+		service.Until(t, time.Minute, "the line "+what, func() error {
+			log, err := os.ReadFile(w.Log)
+			if err == nil && !strings.Contains(string(log), what) {
+				err = fmt.Errorf("not there")
+			}
+			return err
+		})
 	}
-	if code := w.ExitCode(t); code != 130 {
-		t.Errorf("exit code %d, not 130", code)
+	for _, step := range []struct {
+		signal syscall.Signal
+		line   string
+	}{{syscall.SIGTERM, "signal ignored"}, {syscall.SIGQUIT, "goroutine dump ends"}, {syscall.SIGTERM, "by a third signal"}} {
+		if err := process.Signal(step.signal); err != nil {
+			t.Fatal(err)
+		}
+		said(step.line)
+	}
+	if code := w.ExitCode(t); code != 1 {
+		t.Errorf("exit code %d, not 1", code)
 	}
 }
 

@@ -18,26 +18,18 @@ import (
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cmd/internal/boot"
 	"github.com/troupe-connect/troupe/cmd/internal/dlq"
+	"github.com/troupe-connect/troupe/cmd/internal/docs"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
 // exitInterrupted is the exit code of a command that a signal ended in order.
 const exitInterrupted = 130
 
-const dlqLong = `Dead letters are the records that a connector could not process and put aside into the
-topic of errors.deadletterqueue.topic.name. With
-errors.deadletterqueue.context.headers.enable=true they say where they are from and why
-they failed; only then can they be told apart by connector, stage and exception, and be
-put back without --to.
-
-Exit code: 0; 1 for what Kafka or an editing command failed at; 2 for wrong arguments or
-settings, and for topics that are not there; 130 when interrupted.`
-
 func dlqCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dlq",
 		Short: "List, show and replay dead letters",
-		Long:  dlqLong,
+		Long:  docs.Guide("dlq"),
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/troupe-connect/troupe/cluster/kafka/embedded"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cmd/internal/boot"
+	"github.com/troupe-connect/troupe/httpapi/logging"
 )
 
 const (
@@ -68,7 +69,7 @@ func (q *quickstart) run(ctx context.Context) error {
 		return &boot.ExitError{Code: boot.ExitStartup, Err: err}
 	}
 	defer logFile.Close() //nolint:errcheck // a log's end
-	broker, err := q.startBroker(ctx, slog.New(slog.NewTextHandler(logFile, nil)))
+	broker, err := q.startBroker(ctx, slog.New(logging.NewHandler(logging.NewRegistry(nil), logFile)).With("logger", "embedded.broker"))
 	if err != nil {
 		return &boot.ExitError{Code: boot.ExitStartup, Err: err}
 	}
@@ -184,7 +185,7 @@ func (q *quickstart) welcome(broker, rest string) {
 Try next:
   1. echo "hello" >> %s
      and see it pass below
-  2. curl -s %s/connectors?expand=status
+  2. curl -s '%s/connectors?expand=status'
      what runs, in the words of Kafka Connect
   3. curl -s -X PUT %s/connectors/quickstart-sink/pause
      add lines, then resume it: they arrive then

@@ -287,7 +287,8 @@ func (t *transform) plan(ctx context.Context) (given map[string]string, plan *tr
 		if worker, err = properties.ReadFile(t.worker); err != nil {
 			return nil, nil, fmt.Errorf("--worker-config %s: %w", t.worker, err)
 		}
-		worker = settings.Merge(worker, settings.FromEnv(os.Environ()).Props)
+		env := settings.FromEnv(os.Environ())
+		worker = env.Over(settings.Distributed, worker)
 	}
 	plan, err = trace.Load(ctx, trace.PlanConfig{Connector: given, Path: path, Worker: worker, As: plugin.Kind(t.as)})
 	return given, plan, err

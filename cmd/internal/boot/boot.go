@@ -8,9 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/troupe-connect/troupe/actors"
@@ -38,10 +42,18 @@ const (
 type ExitError struct {
 	Code int
 	Err  error
+	// Logged: the error is in the worker's log, as one line of level ERROR.
+	Logged bool
 }
 
 // Error is the text of the error.
 func (e *ExitError) Error() string { return e.Err.Error() }
+
+// Quiet reports whether there is nothing to say: a signal ended the worker, and it stopped in order.
+func (e *ExitError) Quiet() bool {
+	_, by := e.Err.(*signalError) //nolint:errorlint // joined with other errors there is something to say
+	return by
+}
 
 // Unwrap is the error.
 func (e *ExitError) Unwrap() error { return e.Err }
@@ -50,50 +62,59 @@ func exit(code int, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &ExitError{code, err}
+	if _, coded := errors.AsType[*ExitError](err); coded {
+		return err
+	}
+	return &ExitError{Code: code, Err: err}
 }
 
 // Options is what a worker is started with.
 type Options struct {
-	Props      map[string]string        // of the worker file, before the environment
-	Connectors []settings.ConnectorFile // to be created at the start; standalone only
-	Environ    []string                 // os.Environ()
-	Log        io.Writer
+	// WorkerFile and ConnectorFiles are read first; without a worker file Props or the environment
+	// have to say everything.
+	WorkerFile     string
+	ConnectorFiles []string
+	Props          map[string]string        // in place of a worker file
+	Connectors     []settings.ConnectorFile // to be created at the start, after the files; standalone only
+	Environ        []string                 // os.Environ()
+	Log            io.Writer
+	// Signals are heeded as Signals says; nil for none: only the context ends the worker.
+	Signals <-chan os.Signal
 	// Plugins are added to the built-in ones.
 	Plugins []plugin.Plugin
 	// Started is called when everything runs, with the REST address. nil: nobody wants to know.
 	Started func(url string)
 }
 
-// ReadFiles reads a worker file and connector files. Without a worker file, "", the environment has
-// to say everything.
-func ReadFiles(workerFile string, connectorFiles []string) (map[string]string, []settings.ConnectorFile, error) {
-	var props map[string]string
-	if workerFile != "" {
+// readFiles reads the worker file and the connector files of the options.
+func (o *Options) readFiles() error {
+	if o.WorkerFile != "" {
 		var err error
-		if props, err = properties.ReadFile(workerFile); err != nil {
-			return nil, nil, exit(ExitStartup, fmt.Errorf("worker file: %w", err))
+		if o.Props, err = properties.ReadFile(o.WorkerFile); err != nil {
+			return exit(ExitStartup, fmt.Errorf("worker file: %w", err))
 		}
 	}
-	var files []settings.ConnectorFile
-	for _, path := range connectorFiles {
+	files := make([]settings.ConnectorFile, 0, len(o.ConnectorFiles)+len(o.Connectors))
+	for _, path := range o.ConnectorFiles {
 		content, err := os.ReadFile(path)
 		if err != nil {
-			return nil, nil, exit(ExitConnector, fmt.Errorf("connector file: %w", err))
+			return exit(ExitConnector, fmt.Errorf("connector file: %w", err))
 		}
 		f, err := settings.ParseConnectorFile(path, content)
 		if err != nil {
-			return nil, nil, exit(ExitConnector, err)
+			return exit(ExitConnector, err)
 		}
 		files = append(files, f)
 	}
-	return props, files, nil
+	o.Connectors = append(files, o.Connectors...)
+	return nil
 }
 
 // node is a worker with all that belongs to it.
 type node struct {
 	opts      Options
 	mode      settings.Mode
+	out       *sharedWriter // of the log
 	log       *slog.Logger
 	levels    *logging.Registry
 	env       settings.Env
@@ -136,11 +157,71 @@ func Distributed(ctx context.Context, opts Options) error {
 	return n.run(ctx)
 }
 
+// run lives until ctx or a signal ends it. What went wrong is one line of level ERROR.
 func (n *node) run(ctx context.Context) error {
+	n.env = settings.FromEnv(n.opts.Environ)
+	notes := n.logger()
+	var limit atomic.Int64 // of an orderly stop
+	limit.Store(int64(2 * stopMargin))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan struct{})
+	defer close(done)
+	giveUp := n.watch(n.opts.Signals, cancel, &limit, done)
+	ended := make(chan error, 1)
+	go func() { ended <- n.live(ctx, notes, &limit) }() // left behind if it is given up: the process ends
+	var err error
+	select {
+	case err = <-ended:
+	case err = <-giveUp:
+		err = exit(ExitUsage, err)
+	}
+	return n.outcome(err, context.Cause(ctx))
+}
+
+// outcome logs how the worker ended, and is the error with the process's exit code.
+func (n *node) outcome(err, cause error) error {
+	var by *signalError
+	switch {
+	case err == nil && errors.As(cause, &by):
+		n.log.Info("worker stopped", "because", by)
+		return &ExitError{Code: by.exitCode(), Err: by, Logged: true}
+	case err == nil:
+		n.log.Info("worker stopped")
+		return nil
+	}
+	code := &ExitError{Code: ExitUsage}
+	errors.As(err, &code)
+	log := n.log.With("exit_code", code.Code, "err", oneLine(err))
+	switch code.Code {
+	case ExitStartup:
+		log.Error("worker could not start")
+	case ExitConnector:
+		log.Error("worker stopped: a connector given at the start could not be created")
+	default:
+		log.Error("worker stopped with errors")
+	}
+	return &ExitError{Code: code.Code, Err: err, Logged: true}
+}
+
+// LogFailure writes why a worker could not start into its log, for what fails before there is one.
+func LogFailure(w io.Writer, err error) {
+	log := slog.New(logging.NewHandler(logging.NewRegistry(nil), w))
+	log.Error("worker could not start", "err", oneLine(err))
+}
+
+// oneLine is an error's text without the line breaks of lists.
+func oneLine(err error) string {
+	text := strings.ReplaceAll(err.Error(), ":\n  ", ": ")
+	return strings.ReplaceAll(strings.ReplaceAll(text, "\n  ", "; "), "\n", "; ")
+}
+
+func (n *node) live(ctx context.Context, notes []string, limit *atomic.Int64) error {
 	began := time.Now()
-	if err := n.configure(ctx); err != nil {
+	if err := n.configure(ctx, notes); err != nil {
 		return exit(ExitStartup, err)
 	}
+	limit.Store(int64(n.settings.TaskShutdownTimeout + 2*stopMargin))
 	defer n.closeProviders(ctx)
 	if err := n.listen(); err != nil {
 		return exit(ExitStartup, err)
@@ -153,7 +234,7 @@ func (n *node) run(ctx context.Context) error {
 		}
 		return errors.Join(exit(ExitStartup, err), n.stop(ctx, serving))
 	}
-	n.log.Info("worker started", "mode", n.mode.String(), "url", n.url, "took", time.Since(began).Round(time.Millisecond), "plugins", len(n.registry.All()))
+	n.log.Info("worker started", "mode", n.mode.String(), "url", n.url, "version", builtin.Version(), "took", time.Since(began).Round(time.Millisecond), "plugins", len(n.registry.All()))
 	if err := n.createAll(ctx); err != nil {
 		return errors.Join(exit(ExitConnector, err), n.stop(ctx, serving))
 	}
@@ -162,7 +243,7 @@ func (n *node) run(ctx context.Context) error {
 	}
 	select {
 	case <-ctx.Done():
-		n.log.Info("stopping", "because", context.Cause(ctx))
+		n.log.Info("worker stopping", "because", context.Cause(ctx))
 	case <-n.worker.Done():
 		return errors.Join(exit(ExitUsage, fmt.Errorf("the worker gave up: %w", n.worker.Err())), n.stop(ctx, serving))
 	case err := <-serving:
@@ -173,18 +254,23 @@ func (n *node) run(ctx context.Context) error {
 }
 
 // configure reads everything that can be read before anything runs.
-func (n *node) configure(ctx context.Context) (err error) {
-	n.env = settings.FromEnv(n.opts.Environ)
-	if err := n.logger(); err != nil {
+func (n *node) configure(ctx context.Context, notes []string) (err error) {
+	for _, note := range notes {
+		n.log.Warn("log settings of the environment", "warning", note)
+	}
+	if err := n.opts.readFiles(); err != nil {
 		return err
 	}
 	for _, note := range n.env.Notes {
 		n.log.Info("from the environment", "note", note)
 	}
+	if note := n.env.ImageNote(); note != "" && n.mode == settings.Distributed {
+		n.log.Info("from the environment", "note", note)
+	}
 	if n.registry, err = builtin.Registry(n.opts.Plugins...); err != nil {
 		return err
 	}
-	props := settings.Merge(n.opts.Props, n.env.Props)
+	props := n.env.Over(n.mode, n.opts.Props)
 	if n.providers, err = provider.New(ctx, n.registry, props, n.log); err != nil {
 		return err
 	}
@@ -196,27 +282,30 @@ func (n *node) configure(ctx context.Context) (err error) {
 		n.log.Warn("worker settings", "warning", text)
 	}
 	n.settings = w
-	return nil
+	return n.settings.CheckPlugins(n.registry)
 }
 
-// logger makes the log with the levels that the environment asks for.
-func (n *node) logger() error {
-	levels := map[string]slog.Level{"root": slog.LevelInfo}
-	wanted := n.env.Loggers
+// logger makes the log with the levels that the environment asks for. A level that can't be read is no
+// reason not to start: it is INFO, and a note says so.
+func (n *node) logger() (notes []string) {
+	levels := map[string]slog.Level{logging.Root: slog.LevelInfo}
+	wanted := maps.Clone(n.env.Loggers)
 	if n.env.LogLevel != "" {
-		wanted["root"] = n.env.LogLevel
+		wanted[logging.Root] = n.env.LogLevel
 	}
-	for name, text := range wanted {
-		level, err := logging.ParseLevel(text)
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		level, err := logging.ParseLevel(wanted[name])
 		if err != nil {
-			return fmt.Errorf("log level of %s in the environment: %w", name, err)
+			notes = append(notes, fmt.Sprintf("%s: %v; INFO is taken", name, err))
+			level = slog.LevelInfo
 		}
 		levels[name] = level
 	}
 	n.levels = logging.NewRegistry(levels)
-	n.log = slog.New(logging.NewHandler(n.levels, n.opts.Log))
+	n.out = &sharedWriter{w: n.opts.Log}
+	n.log = slog.New(logging.NewHandler(n.levels, n.out))
 	slog.SetDefault(n.log) // for libraries and plugins that have no logger of their own
-	return nil
+	return notes
 }
 
 // listen opens the REST server's sockets, so that the worker knows its own address.
@@ -303,12 +392,9 @@ func (n *node) beginStandalone(ctx context.Context, clusterID string) (running, 
 	return w, nil
 }
 
-// clusterWait is how long a worker looks for its cluster at the start, as the JVM's; clusterTry is
-// the time of one try, after which the log says what is going on.
-const (
-	clusterWait = time.Minute
-	clusterTry  = 3 * time.Second
-)
+// clusterTry is the time of one try to reach the cluster at the start, after which the log says what
+// is going on.
+const clusterTry = 3 * time.Second
 
 func clusterIDWithin(ctx context.Context, a *kafka.Admin, limit time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -316,19 +402,25 @@ func clusterIDWithin(ctx context.Context, a *kafka.Admin, limit time.Duration) (
 	return a.ClusterID(ctx)
 }
 
+// clusterID looks for the cluster as long as startup.kafka.timeout.ms says.
 func (n *node) clusterID(ctx context.Context) (string, error) {
 	a, err := kafka.NewAdmin(kafka.WorkerAdminProps(n.settings.Props), n.log.With("logger", "org.apache.kafka.clients.admin"))
 	if err != nil {
 		return "", err
 	}
 	defer a.Close() //nolint:errcheck // the answer is there already
-	ctx, cancel := context.WithTimeout(ctx, clusterWait)
-	defer cancel()
+	patience := "for ever, startup.kafka.timeout.ms=0"
+	if limit := n.settings.StartupTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+		patience = limit.String() + " by startup.kafka.timeout.ms"
+	}
 	for told := false; ; told = true {
 		id, err := clusterIDWithin(ctx, a, clusterTry)
 		if err == nil {
 			if told {
-				n.log.Info("Kafka is there now", "cluster", id)
+				n.log.Info("connected to Kafka", "cluster", id)
 			}
 			return id, nil
 		}
@@ -337,7 +429,7 @@ func (n *node) clusterID(ctx context.Context) (string, error) {
 				n.settings.BootstrapServers, err)
 		}
 		if !told {
-			n.log.Warn("Kafka can't be reached, trying on", "bootstrap.servers", n.settings.BootstrapServers, "for", clusterWait, "err", err)
+			n.log.Warn("cannot reach Kafka; retrying", "bootstrap.servers", n.settings.BootstrapServers, "patience", patience, "err", err)
 		}
 		select {
 		case <-time.After(500 * time.Millisecond):
@@ -380,13 +472,7 @@ func (n *node) stop(ctx context.Context, serving <-chan error) error {
 	if n.others != nil {
 		n.others.Close()
 	}
-	err := errors.Join(problems...)
-	if err != nil {
-		n.log.Error("stopped, not cleanly", "err", err)
-	} else {
-		n.log.Info("stopped")
-	}
-	return err
+	return errors.Join(problems...)
 }
 
 func ended(w running) bool {

@@ -201,7 +201,7 @@ func TestStoppedWhileStarting(t *testing.T) {
 	log := &lockedBuffer{}
 	ended := make(chan error, 1)
 	go func() { ended <- Distributed(ctx, Options{Props: memberProps(c.Bootstrap()), Log: log}) }()
-	for !strings.Contains(log.String(), "Kafka can't be reached") {
+	for !strings.Contains(log.String(), "cannot reach Kafka") {
 		select {
 		case err := <-ended:
 			t.Fatalf("the worker ended: %v\n%s", err, log)

@@ -26,7 +26,7 @@ func (n *node) showMetrics(cfg *httpapi.Config) error {
 	}
 	n.numbers = metrics.NewRegistry(metrics.Windows{Samples: m.Samples, Length: m.SampleWindow}, m.MaxPartitions)
 	show := exposed.NewExposition(n.numbers, families, exposed.Info{
-		Version: builtin.KafkaVersion, Commit: Commit, ClientID: n.settings.ClientID, Started: time.Now(),
+		Version: builtin.KafkaVersion, Commit: builtin.Revision(), ClientID: n.settings.ClientID, Started: time.Now(),
 	})
 	cfg.MetricsRoutes = []httpapi.Route{
 		{Method: http.MethodGet, Path: "/metrics", Handler: show},

@@ -12,9 +12,6 @@ import (
 	"github.com/troupe-connect/troupe/httpapi"
 )
 
-// Commit is the commit that the binary was built of, shown by GET /; the release build sets it.
-var Commit = "Unknown"
-
 // restConfig is the REST part of the worker's settings as the server takes it.
 func restConfig(w *settings.Worker, reg *plugin.Registry) (httpapi.Config, error) {
 	cfg := httpapi.DefaultConfig()
@@ -38,7 +35,7 @@ func restConfig(w *settings.Worker, reg *plugin.Registry) (httpapi.Config, error
 	cfg.LoginConfig = loginConfig(w.Props, os.Getenv("KAFKA_OPTS"))
 	cfg.Htpasswd = w.Props["rest.htpasswd.file"]
 	cfg.TopicTracking, cfg.TopicTrackingReset = w.TopicTracking, w.TopicTrackingReset
-	cfg.Version, cfg.Commit = builtin.KafkaVersion, Commit
+	cfg.Version, cfg.Commit = builtin.KafkaVersion, builtin.Revision()
 	cfg.BaseConfig = func(kind plugin.Kind, class string) *config.Def {
 		def, err := settings.ValidationDef(reg, nil, kind, map[string]*string{"connector.class": &class})
 		if err != nil { // a class that was listed a moment ago

@@ -73,7 +73,8 @@ func readWorker(ctx context.Context, c Connection) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	props = settings.Merge(props, settings.FromEnv(c.Environ).Props)
+	env := settings.FromEnv(c.Environ)
+	props = env.Over(settings.Standalone, props)
 	registry, err := builtin.Registry()
 	if err != nil {
 		return nil, err

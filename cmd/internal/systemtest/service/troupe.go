@@ -147,8 +147,7 @@ func (w *Worker) Kill(tb testing.TB) {
 	w.end(tb, syscall.SIGKILL, 10*time.Second)
 }
 
-// Stop ends the process in order and fails the test unless its exit code is 0, or for a JVM that
-// of the signal.
+// Stop ends the process in order and fails the test unless its exit code is 0, or that of the signal.
 func (w *Worker) Stop(tb testing.TB) {
 	tb.Helper()
 	limit := 90 * time.Second
@@ -156,7 +155,7 @@ func (w *Worker) Stop(tb testing.TB) {
 		limit /= 2
 	}
 	w.end(tb, syscall.SIGTERM, limit)
-	if w.err != nil && !slices.Contains(w.ends, w.cmd.ProcessState.ExitCode()) {
+	if code := w.cmd.ProcessState.ExitCode(); w.err != nil && code != 143 && !slices.Contains(w.ends, code) {
 		tb.Errorf("the worker's end: %v\n%s", w.err, tail(w.Log, 20))
 	}
 }

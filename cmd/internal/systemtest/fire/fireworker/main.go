@@ -28,9 +28,5 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	props, _, err := boot.ReadFiles(args[1], nil)
-	if err != nil {
-		return err
-	}
-	return boot.Distributed(ctx, boot.Options{Props: props, Environ: os.Environ(), Log: os.Stdout, Plugins: []plugin.Plugin{numbers()}})
+	return boot.Distributed(ctx, boot.Options{WorkerFile: args[1], Environ: os.Environ(), Log: os.Stdout, Plugins: []plugin.Plugin{numbers()}})
 }

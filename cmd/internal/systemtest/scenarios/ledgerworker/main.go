@@ -31,12 +31,8 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	props, files, err := boot.ReadFiles(args[1], args[2:])
-	if err != nil {
-		return err
-	}
 	return boot.Standalone(ctx, boot.Options{
-		Props: props, Connectors: files, Environ: os.Environ(), Log: os.Stdout,
+		WorkerFile: args[1], ConnectorFiles: args[2:], Environ: os.Environ(), Log: os.Stdout,
 		Plugins: []plugin.Plugin{ledger.Sink("pgx")},
 	})
 }
