@@ -64,6 +64,9 @@ func Open(clients Clients, format Format, def *config.Def, props map[string]stri
 		names:    NewCache[SchemaID, Schema](knownSchemas),
 		warnings: map[string]bool{},
 	}
+	if format == Avro { // which asks for the value's serializer on both sides
+		settings.inHeaders = settings.Values.String(valueSerializerKey) == headerSerializer
+	}
 	if isKey {
 		s.side, s.header = "key", keyHeader
 	}

@@ -215,6 +215,9 @@ func judge(c datatest.Case, when string, err error, diff func() string) datatest
 	if diff == nil {
 		diff = func() string { return "an error was wanted" }
 	}
+	if c.Error != nil && err == nil && c.Error.ExceptionClass == "java.lang.StackOverflowError" {
+		return datatest.Outcome{} // Java can't do it; a right result is no fault
+	}
 	out := c.Judge(err, diff)
 	if out.Diff != "" || c.Error == nil {
 		return out
@@ -278,7 +281,7 @@ func (d Driver) written(t *testing.T, c datatest.Case, in *Case, conv codecs.Hea
 	out := judge(c, "apply", err, func() string {
 		return d.diffWire(t, c.Output, in, got, put, fake.Entries()[before:], props)
 	})
-	if out.Diff == "" && c.Error != nil {
+	if out.Diff == "" && c.Error != nil && c.Op != "roundtrip" { // of which that isn't recorded
 		out.Diff = d.diffEntries(in.RegisteredBeforeError, fake.Entries()[before:], plain(in.Registry), props)
 	}
 	return out

@@ -1,0 +1,636 @@
+package avro
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/errs"
+)
+
+// reader makes Connect schemas of Avro schemas. It belongs to one converter, since unions are
+// numbered over all schemas that it reads.
+type reader struct {
+	options
+	unions int
+}
+
+// open are the records that a schema is within.
+type open map[*schema]*openRecord
+
+type openRecord struct{ builder *data.Builder }
+
+// place is where an Avro schema stands: what the field or union around it says.
+type place struct {
+	optional bool
+	def      *node
+	doc      *string
+	version  int // of the registry, at the top only; 0 for none
+}
+
+// toSchema is the Connect schema of an Avro schema, nil for anything. version is the registry's.
+func (r *reader) toSchema(s *schema, version int) (*data.Schema, error) {
+	if isAnything(s) {
+		return nil, nil
+	}
+	return r.schema(s, place{version: version}, open{}, 0)
+}
+
+// isAnything reports whether a schema is the one of values without schema.
+func isAnything(s *schema) bool {
+	return s == anything || s.kind == kindRecord && s.name == anything.name && s.text() == anythingText
+}
+
+var anythingText = anything.text()
+
+func isNumber(n *node) bool { return n.kind == nodeInt || n.kind == nodeFloat }
+
+func (r *reader) schema(s *schema, at place, within open, depth int) (*data.Schema, error) {
+	if depth > maxNesting {
+		return nil, errs.Data.New("schema %s: %v", s.name.full(), errNesting)
+	}
+	if o := within[s]; o != nil {
+		return o.builder.Within(at.optional), nil
+	}
+	if s.kind == kindUnion {
+		if other, _, ok := s.nullable(); ok {
+			return r.schema(other, place{optional: true, doc: at.doc}, within, depth+1)
+		}
+		if len(s.branches) == 1 && r.flattenSingletons {
+			return r.schema(s.branches[0], place{doc: at.doc}, within, depth+1)
+		}
+	}
+	b, err := r.builder(s, within, depth)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.describe(b, s, at); err != nil {
+		return nil, err
+	}
+	delete(within, s)
+	return b.Build()
+}
+
+func (r *reader) builder(s *schema, within open, depth int) (*data.Builder, error) {
+	switch s.kind {
+	case kindBoolean:
+		return data.NewBuilder(data.Boolean), nil
+	case kindInt:
+		return intBuilder(s)
+	case kindLong:
+		if strings.EqualFold(s.propText(propLogical), "timestamp-millis") {
+			return data.NewBuilder(data.Int64).Name(data.TimestampName).Version(1), nil
+		}
+		return data.NewBuilder(data.Int64), nil
+	case kindFloat:
+		return data.NewBuilder(data.Float32), nil
+	case kindDouble:
+		return data.NewBuilder(data.Float64), nil
+	case kindString:
+		return data.NewBuilder(data.String), nil
+	case kindBytes, kindFixed:
+		return bytesBuilder(s)
+	case kindEnum:
+		return r.enumBuilder(s), nil
+	case kindArray:
+		return r.arrayBuilder(s, within, depth)
+	case kindMap:
+		elem, err := r.schema(s.elem, place{}, within, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		return data.MapOf(data.StringSchema, elem), nil
+	case kindRecord:
+		return r.recordBuilder(s, within, depth)
+	case kindUnion:
+		return r.unionBuilder(s, within, depth)
+	}
+	return nil, errs.Data.New("Standalone null schemas are not supported by this converter")
+}
+
+func intBuilder(s *schema) (*data.Builder, error) {
+	logical, hasLogical := s.prop(propLogical)
+	if hasLogical && logical.kind == nodeString {
+		switch {
+		case strings.EqualFold(logical.text, "date"):
+			return data.NewBuilder(data.Int32).Name(data.DateName).Version(1), nil
+		case strings.EqualFold(logical.text, "time-millis"):
+			return data.NewBuilder(data.Int32).Name(data.TimeName).Version(1), nil
+		}
+		return data.NewBuilder(data.Int32), nil
+	}
+	t, ok := s.prop(propType)
+	if !ok || t.kind != nodeString {
+		return data.NewBuilder(data.Int32), nil
+	}
+	switch t.text {
+	case "int8":
+		return data.NewBuilder(data.Int8), nil
+	case "int16":
+		return data.NewBuilder(data.Int16), nil
+	}
+	return nil, errs.Data.New("Connect type annotation for Avro int field is null")
+}
+
+func bytesBuilder(s *schema) (*data.Builder, error) {
+	b := data.NewBuilder(data.Bytes)
+	if strings.EqualFold(s.propText(propLogical), "decimal") {
+		scale := int64(0)
+		if n, ok := s.prop(propScale); ok {
+			if n.kind != nodeInt {
+				return nil, errs.Data.New("scale must be specified and must be a number.")
+			}
+			scale, _ = n.int()
+		}
+		b = data.DecimalBuilder(int32(scale))
+		if n, ok := s.prop(propPrec); ok {
+			if n.kind != nodeInt {
+				return nil, errs.Data.New("precision property must be a JSON Integer. https://avro.apache.org/docs/1.9.1/spec.html#Decimal")
+			}
+			if precision, _ := n.int(); precision != defaultPrecision {
+				b.Parameter(precisionParam, strconv.Itoa(int(int32(precision))))
+			}
+		}
+	}
+	if s.kind == kindFixed {
+		b.Parameter(fixedSizeParam, strconv.Itoa(s.size))
+	}
+	return b, nil
+}
+
+func (r *reader) enumBuilder(s *schema) *data.Builder {
+	b := data.NewBuilder(data.String)
+	if r.meta {
+		r.enumDocs(b, s)
+	}
+	prefix := avroEnum
+	if r.generalized {
+		prefix = generalEnum
+	}
+	b.Parameter(prefix, s.name.full())
+	for i, symbol := range s.symbols {
+		if r.generalized {
+			b.Parameter(prefix+"."+symbol, strconv.Itoa(i))
+		} else {
+			b.Parameter(prefix+"."+symbol, symbol)
+		}
+	}
+	return b
+}
+
+func (r *reader) enumDocs(b *data.Builder, s *schema) {
+	switch {
+	case r.discardDocs && s.doc != nil:
+		b.Parameter(enumDocPlain, *s.doc)
+	case r.discardDocs:
+	default:
+		if s.doc != nil {
+			b.Parameter(enumDocParam+s.name.short, *s.doc)
+		}
+		if s.enumDefault != nil {
+			b.Parameter(enumDefParam+s.name.short, *s.enumDefault)
+		}
+	}
+}
+
+// isEntry reports whether a record is an entry of a map.
+func isEntry(s *schema) bool {
+	if s.kind != kindRecord {
+		return false
+	}
+	return s.name == name{mapEntryName, namespace} || s.propText(propInternal) == mapEntryName
+}
+
+func (r *reader) arrayBuilder(s *schema, within open, depth int) (*data.Builder, error) {
+	if !isEntry(s.elem) {
+		elem, err := r.schema(s.elem, place{}, within, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		return data.ArrayOf(elem), nil
+	}
+	key, value := s.elem.fieldIndex("key"), s.elem.fieldIndex("value")
+	if len(s.elem.fields) != 2 || key < 0 || value < 0 {
+		return nil, errs.Data.New("Found map encoded as array of key-value pairs, but array elements do not match the expected format.")
+	}
+	k, err := r.schema(s.elem.fields[key].schema, place{}, within, depth+1)
+	if err != nil {
+		return nil, err
+	}
+	v, err := r.schema(s.elem.fields[value].schema, place{}, within, depth+1)
+	if err != nil {
+		return nil, err
+	}
+	return data.MapOf(k, v), nil
+}
+
+func (r *reader) recordBuilder(s *schema, within open, depth int) (*data.Builder, error) {
+	b := data.NewBuilder(data.StructType)
+	within[s] = &openRecord{builder: b}
+	docs := r.meta && !r.discardDocs
+	if s.doc != nil && docs {
+		b.Parameter(recordDocParam, *s.doc)
+	}
+	for i := range s.fields {
+		f := &s.fields[i]
+		if f.doc != nil && docs {
+			b.Parameter(fieldDocParam+f.name, *f.doc)
+		}
+		made, err := r.schema(f.schema, place{def: fieldDefault(f.schema, f.def), doc: f.doc}, within, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		b.Field(f.name, made)
+	}
+	return b, nil
+}
+
+func (r *reader) unionBuilder(s *schema, within open, depth int) (*data.Builder, error) {
+	unionName := avroUnion
+	b := data.NewBuilder(data.StructType)
+	if r.generalized {
+		unionName = unionPrefix + strconv.Itoa(r.unions)
+		r.unions++
+		b.Parameter(generalUnion, unionName)
+	}
+	b.Name(unionName)
+	for i, branch := range s.branches {
+		if branch.kind == kindNull {
+			b.Optional()
+			continue
+		}
+		fieldName := r.branchField(branch)
+		if r.generalized {
+			fieldName = unionField + strconv.Itoa(i)
+		}
+		if b.HasField(fieldName) {
+			return nil, errs.Data.New("Multiple union schemas map to the Connect union field name")
+		}
+		made, err := r.schema(branch, place{optional: true}, within, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		b.Field(fieldName, made)
+	}
+	return b, nil
+}
+
+// branchField is the name of a union's field.
+func (r *reader) branchField(s *schema) string {
+	switch {
+	case !s.kind.named():
+		return s.kind.String()
+	case r.enhanced:
+		return s.name.full()
+	}
+	return s.name.short
+}
+
+// describe adds documentation, version, parameters, default and name.
+func (r *reader) describe(b *data.Builder, s *schema, at place) error {
+	if r.meta || r.discardDocs {
+		r.describeDoc(b, s, at)
+	}
+	if err := describeVersion(b, s, at); err != nil {
+		return err
+	}
+	if r.meta {
+		if r.discardDocs && s.doc != nil {
+			b.Parameter(recordDocPlain, *s.doc)
+		}
+		if err := describeParams(b, s); err != nil {
+			return err
+		}
+	}
+	schemaName := ""
+	if n, ok := s.prop(propName); ok {
+		if n.kind != nodeString {
+			return errs.Data.New("Invalid schema name: %s", n)
+		}
+		schemaName = n.text
+	} else if s.kind.named() && builtin(s) == "" {
+		schemaName = s.name.full()
+	}
+	if schemaName != "" && !strings.HasPrefix(schemaName, namespace+"."+defaultName) {
+		if err := describeName(b, s, schemaName); err != nil {
+			return err
+		}
+	}
+	if err := r.describeDefault(b, s, at); err != nil {
+		return err
+	}
+	if at.optional {
+		b.Optional()
+	}
+	return nil
+}
+
+func (r *reader) describeDoc(b *data.Builder, s *schema, at place) {
+	doc, ok := s.prop(propDoc)
+	switch {
+	case r.discardDocs && at.doc != nil:
+		b.Doc(*at.doc)
+	case r.discardDocs && s.doc != nil:
+		b.Doc(*s.doc)
+	case ok && doc.kind == nodeString:
+		b.Doc(doc.text)
+	}
+}
+
+func describeVersion(b *data.Builder, s *schema, at place) error {
+	version := int64(at.version)
+	has := at.version > 0
+	if v, ok := s.prop(propVersion); ok {
+		if !isNumber(v) {
+			return errs.Data.New("Invalid Connect version found: %s", v)
+		}
+		version, _ = v.int()
+		has = true
+	}
+	if !has || version < 0 {
+		return nil
+	}
+	if builtin(s) != "" {
+		const own = 1
+		if version != own {
+			return errs.Data.New("Mismatched versions: version already added to SchemaBuilder (%d) differs from version in source schema (%d)", own, version)
+		}
+		return nil
+	}
+	b.Version(int32(version))
+	return nil
+}
+
+// builtin is the name of the logical type that a schema without name and version of its own is read as, ""
+// for none: it comes with a name and version 1.
+func builtin(s *schema) string {
+	logical := s.propText(propLogical)
+	switch {
+	case s.kind == kindInt && strings.EqualFold(logical, "date"):
+		return data.DateName
+	case s.kind == kindInt && strings.EqualFold(logical, "time-millis"):
+		return data.TimeName
+	case s.kind == kindLong && strings.EqualFold(logical, "timestamp-millis"):
+		return data.TimestampName
+	case (s.kind == kindBytes || s.kind == kindFixed) && strings.EqualFold(logical, "decimal"):
+		return data.DecimalName
+	}
+	return ""
+}
+
+func describeName(b *data.Builder, s *schema, schemaName string) error {
+	if own := builtin(s); own != "" {
+		if own != schemaName {
+			return errs.Data.New("Mismatched names: name already added to SchemaBuilder (%s) differs from name in source schema (%s)", own, schemaName)
+		}
+		return nil
+	}
+	b.Name(schemaName)
+	return nil
+}
+
+func describeParams(b *data.Builder, s *schema) error {
+	if params, ok := s.prop(propParams); ok {
+		if params.kind != nodeObject {
+			return errs.Data.New("Expected JSON object for schema parameters but found: %s", params)
+		}
+		for _, p := range params.members {
+			if p.value.kind != nodeString {
+				return errs.Data.New("Expected schema parameter values to be strings but found: %s", &p.value)
+			}
+			b.Parameter(p.name, p.value.text)
+		}
+	}
+	for i := range s.props {
+		if p := &s.props[i]; strings.HasPrefix(p.name, avroProp) {
+			text := p.value.text
+			if p.value.kind != nodeString {
+				text = p.value.String()
+			}
+			b.Parameter(p.name, text)
+		}
+	}
+	return nil
+}
+
+func (r *reader) describeDefault(b *data.Builder, s *schema, at place) error {
+	def := at.def
+	own, ok := s.prop(propDefault)
+	switch {
+	case def == nil && ok:
+		def = own
+	case def != nil && !ok:
+		if r.meta && !r.discardDocs {
+			b.Parameter(fieldDefParam, "true")
+		}
+	}
+	if def == nil || def.kind == nodeNull {
+		return nil
+	}
+	soFar, err := b.Build()
+	if err != nil {
+		return err
+	}
+	v, err := r.defaultValue(soFar, s, def, 0)
+	if err != nil {
+		return err
+	}
+	if v != nil {
+		b.Default(v)
+	}
+	return nil
+}
+
+// fieldDefault is the default of a field as Avro reads it: nil for one of another type.
+func fieldDefault(s *schema, def *node) *node {
+	if def == nil {
+		return nil
+	}
+	if s.kind == kindUnion && len(s.branches) > 0 {
+		s = s.branches[0]
+	}
+	ok := true
+	switch def.kind {
+	case nodeNull, nodeTrue, nodeFalse:
+	case nodeInt:
+		ok = numberKinds[s.kind]
+	case nodeFloat:
+		ok = s.kind == kindFloat || s.kind == kindDouble
+	case nodeString:
+		ok = s.kind == kindString || s.kind == kindEnum || s.kind == kindBytes || s.kind == kindFixed
+	case nodeArray:
+		ok = s.kind == kindArray
+	case nodeObject:
+		ok = s.kind == kindMap || s.kind == kindRecord
+	}
+	if !ok {
+		return nil
+	}
+	return def
+}
+
+// defaultValue is a JSON default as a value of the Connect schema, read as leniently as Jackson does:
+// nil is no default.
+func (r *reader) defaultValue(c *data.Schema, s *schema, def *node, depth int) (any, error) {
+	if depth > maxNesting {
+		return nil, errs.Data.New("default: %v", errNesting)
+	}
+	if def.kind == nodeNull && s.kind != kindUnion {
+		return nil, nil
+	}
+	switch s.kind {
+	case kindUnion:
+		return r.defaultBranch(c, s, def, depth)
+	case kindInt, kindLong:
+		return intValue(c, s.kind, def.asInt(s.kind))
+	case kindFloat:
+		f, _ := strconv.ParseFloat(javaFloat(def.text), 32)
+		return float32(f), nil
+	case kindDouble:
+		return def.float(), nil
+	case kindBoolean:
+		return def.kind == nodeTrue || def.kind == nodeString && def.text == "true", nil
+	case kindString, kindEnum:
+		if def.kind == nodeArray || def.kind == nodeObject {
+			return "", nil
+		}
+		if def.kind == nodeString {
+			return def.text, nil
+		}
+		return def.String(), nil
+	case kindBytes, kindFixed:
+		return defaultBytes(c, def)
+	case kindArray:
+		return r.defaultArray(c, s, def, depth)
+	case kindMap:
+		if def.kind != nodeObject {
+			return nil, nil
+		}
+		m := data.NewMap(len(def.members))
+		for i := range def.members {
+			v, err := r.defaultValue(c.ValueSchema(), s.elem, &def.members[i].value, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			m.Put(def.members[i].name, v)
+		}
+		return m, nil
+	case kindRecord:
+		return r.defaultRecord(c, s, def, depth)
+	}
+	return nil, nil
+}
+
+func defaultBytes(c *data.Schema, def *node) (any, error) {
+	if def.kind != nodeString {
+		return nil, nil
+	}
+	raw := fromLatin(def.text)
+	if c.Name() != data.DecimalName {
+		return raw, nil
+	}
+	return boxed(data.DecimalToLogical(c, raw))
+}
+
+func javaFloat(text string) string { return strings.Replace(text, "Infinity", "Inf", 1) }
+
+// intValue is an integer as a value of its Connect schema.
+func intValue(c *data.Schema, k kind, n int64) (any, error) {
+	switch c.Name() {
+	case data.DateName:
+		return boxed(data.DateToLogical(c, int32(n)))
+	case data.TimeName:
+		return boxed(data.TimeToLogical(c, int32(n)))
+	case data.TimestampName:
+		return boxed(data.TimestampToLogical(c, n))
+	}
+	switch {
+	case c.Type() == data.Int8:
+		return int8(n), nil
+	case c.Type() == data.Int16:
+		return int16(n), nil
+	case k == kindInt:
+		return int32(n), nil
+	}
+	return n, nil
+}
+
+// boxed is a result as a value, nil with an error.
+func boxed[T any](v T, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+func (r *reader) defaultArray(c *data.Schema, s *schema, def *node, depth int) (any, error) {
+	if def.kind != nodeArray || c.Type() == data.MapType { // of a map as an array of records it makes nothing
+		return nil, nil
+	}
+	list := make([]any, len(def.items))
+	for i := range def.items {
+		v, err := r.defaultValue(c.ValueSchema(), s.elem, &def.items[i], depth+1)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = v
+	}
+	return list, nil
+}
+
+func (r *reader) defaultRecord(c *data.Schema, s *schema, def *node, depth int) (any, error) {
+	if def.kind != nodeObject {
+		return nil, nil
+	}
+	st := data.NewStruct(c)
+	for i := range s.fields {
+		f := &s.fields[i]
+		in, ok := def.get(f.name)
+		if !ok {
+			if in = f.def; in == nil {
+				continue
+			}
+		}
+		v, err := r.defaultValue(c.Fields()[i].Schema, f.schema, in, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		st.SetAt(i, v)
+	}
+	return st, nil
+}
+
+// defaultBranch is the default of a union: the first branch's, or that of the first other one that
+// takes it.
+func (r *reader) defaultBranch(c *data.Schema, s *schema, def *node, depth int) (any, error) {
+	if other, _, ok := s.nullable(); ok {
+		if def.kind == nodeNull {
+			return nil, nil
+		}
+		return r.defaultValue(c, other, def, depth+1)
+	}
+	if len(s.branches) == 1 && r.flattenSingletons {
+		return r.defaultValue(c, s.branches[0], def, depth+1)
+	}
+	i := 0
+	for _, b := range s.branches {
+		if b.kind == kindNull {
+			continue
+		}
+		if b.validDefault(def) {
+			v, err := r.defaultValue(c.Fields()[i].Schema, b, def, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			st := data.NewStruct(c)
+			st.SetAt(i, v)
+			return st, nil
+		}
+		i++
+	}
+	if def.kind == nodeNull {
+		return nil, nil
+	}
+	return nil, errors.New("no branch of the union takes the default " + def.String())
+}
