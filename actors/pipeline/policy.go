@@ -11,6 +11,7 @@ import (
 
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
@@ -73,6 +74,9 @@ const firstRetryDelay = 300 * time.Millisecond // as the JVM's RetryWithToleranc
 // the record is to be dropped) or returns one that fails the task. A panic (*act.Failure) is not
 // tried again, whatever was thrown.
 func (p *Policy) Recover(ctx context.Context, at At, err error, again func() error) (skip bool, _ error) {
+	if errors.Is(err, codecs.ErrInterrupted) {
+		return false, err // the task is to stop: the record is not at fault and must come again
+	}
 	attempts, begun := 1, time.Now()
 	for passes(err) && p.RetryTimeout != 0 {
 		delay, ok := p.retryDelay(attempts, time.Since(begun), rand.Float64())
@@ -87,6 +91,9 @@ func (p *Policy) Recover(ctx context.Context, at At, err error, again func() err
 		attempts++
 		if err = again(); err == nil {
 			return false, nil
+		}
+		if errors.Is(err, codecs.ErrInterrupted) {
+			return false, err
 		}
 	}
 	problem := Problem{Stage: at.Stage, Class: at.Class, Where: at.Where(), Err: err, Attempts: attempts, Record: at.Record, Unsent: at.Unsent}

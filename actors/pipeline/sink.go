@@ -69,7 +69,7 @@ func (s *Sink) mend(ctx context.Context, r *kafka.Record, out *data.SinkRecord, 
 func (s *Sink) run(r *kafka.Record, out *data.SinkRecord) (err error) {
 	defer caught(&err)
 	if s.step == convertingKey {
-		sv, err := s.Converters.Key.Conv.ToConnect(r.Topic, r.Key)
+		sv, err := toConnect(s.Converters.Key.Conv, r, r.Key)
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (s *Sink) run(r *kafka.Record, out *data.SinkRecord) (err error) {
 		s.step = convertingValue
 	}
 	if s.step == convertingValue {
-		sv, err := s.Converters.Value.Conv.ToConnect(r.Topic, r.Value)
+		sv, err := toConnect(s.Converters.Value.Conv, r, r.Value)
 		if err != nil {
 			return err
 		}

@@ -133,13 +133,13 @@ func (s *Source) run(rec *data.SourceRecord, out *kafka.Record) (err error) {
 		s.step = convertingKey
 	}
 	if s.step == convertingKey {
-		if out.Key, err = s.Converters.Key.Conv.FromConnect(r.Topic, r.KeySchema, r.Key); err != nil {
+		if out.Key, err = fromConnect(s.Converters.Key.Conv, out, r.Topic, r.KeySchema, r.Key); err != nil {
 			return err
 		}
 		s.step = convertingValue
 	}
 	if s.step == convertingValue {
-		if out.Value, err = s.Converters.Value.Conv.FromConnect(r.Topic, r.ValueSchema, r.Value); err != nil {
+		if out.Value, err = fromConnect(s.Converters.Value.Conv, out, r.Topic, r.ValueSchema, r.Value); err != nil {
 			return err
 		}
 		s.step = done

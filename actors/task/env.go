@@ -265,6 +265,9 @@ func (r *runner) converter(conf settings.Converter, key string, isKey bool) (c p
 	err = r.lane.Call(host.Configure, func() error {
 		c.Conv = p.New()
 		r.tellDeadline(c.Conv)
+		if u, ok := c.Conv.(codecs.EnvUser); ok {
+			u.UseEnv(codecs.Env{Context: r.soft, Log: r.log})
+		}
 		return c.Conv.Configure(conf.Props, isKey)
 	})
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // decoder reads values. Strings and bytes share the payload's memory.
@@ -248,12 +248,12 @@ func (p *readPlan) text(b []byte) (any, error) {
 	case intoDecimal:
 		return decimal(b, p.scale)
 	case intoString:
-		return codecs.Text(b), nil
+		return java.Text(b), nil
 	case intoBytes:
 		return b, nil
 	case intoSame:
 		if p.op == readString {
-			return codecs.Text(b), nil
+			return java.Text(b), nil
 		}
 		return b, nil
 	}
@@ -346,7 +346,7 @@ func (d *decoder) mapOf(p *readPlan, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			m.Put(codecs.Text(key), v)
+			m.Put(java.Text(key), v)
 		}
 	}
 }

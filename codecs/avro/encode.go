@@ -7,9 +7,9 @@ import (
 	"math"
 	"time"
 
-	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // encoder writes values. Its methods append to b and return it, also with an error, which is
@@ -51,7 +51,7 @@ func (e *encoder) append(b []byte, p *plan, v any, depth int) ([]byte, error) {
 	switch p.op {
 	case opString:
 		if s, ok := v.(string); ok {
-			raw := codecs.Bytes(s)
+			raw := java.Bytes(s)
 			b = binary.AppendVarint(b, int64(len(raw)))
 			return append(b, raw...), nil
 		}
@@ -242,7 +242,7 @@ func (e *encoder) appendMap(b []byte, p *plan, m *data.Map, depth int) (_ []byte
 			case !ok:
 				return b, errs.Data.New("Invalid type for MAP: class java.util.LinkedHashMap")
 			}
-			raw := codecs.Bytes(key)
+			raw := java.Bytes(key)
 			b = binary.AppendVarint(b, int64(len(raw)))
 			b = append(b, raw...)
 			if b, err = e.append(b, p.elem, entry.Value, depth); err != nil {
@@ -427,7 +427,7 @@ func (e *encoder) anyValue(b []byte, v any, depth int) (_ []byte, err error) {
 	case float64:
 		return binary.LittleEndian.AppendUint64(b, math.Float64bits(v)), nil
 	case string:
-		raw := codecs.Bytes(v)
+		raw := java.Bytes(v)
 		return append(binary.AppendVarint(b, int64(len(raw))), raw...), nil
 	}
 	if depth++; depth > maxNesting {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // The names that Confluent's converter gives what Avro has no word for.
@@ -497,7 +498,7 @@ func (m *maker) defaultNode(s *data.Schema, v any, asField bool) (node, error) {
 		if asField {
 			return floatNode(float64(v)), nil
 		}
-		return node{kind: nodeFloat, text: data.Float32Text(v)}, nil
+		return node{kind: nodeFloat, text: java.Float32Text(v)}, nil
 	case float64:
 		return floatNode(v), nil
 	case string:

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // nodeKind is the kind of a JSON value.
@@ -127,7 +127,7 @@ func numberNode(text string) node {
 	return floatNode(f)
 }
 
-func floatNode(f float64) node { return node{kind: nodeFloat, text: data.Float64Text(f)} }
+func floatNode(f float64) node { return node{kind: nodeFloat, text: java.Float64Text(f)} }
 
 func intNode(n int64) node { return node{kind: nodeInt, text: strconv.FormatInt(n, 10)} }
 

@@ -2,8 +2,10 @@
 package builtin
 
 import (
+	"github.com/troupe-connect/troupe/codecs/avro"
 	"github.com/troupe-connect/troupe/codecs/json"
 	"github.com/troupe-connect/troupe/codecs/primitive"
+	"github.com/troupe-connect/troupe/codecs/registry"
 	"github.com/troupe-connect/troupe/codecs/simpleheader"
 	"github.com/troupe-connect/troupe/connectors/config/provider"
 	"github.com/troupe-connect/troupe/connectors/filestream"
@@ -19,10 +21,11 @@ const KafkaVersion = "4.1.1"
 
 // Plugins are all built-in plugins.
 func Plugins() []plugin.Plugin {
+	pool := registry.NewPool(registry.WithTLS(registryTLS))
 	all := []plugin.Plugin{
 		filestream.Source(), filestream.Sink(),
 		verifiable.Source(), verifiable.Sink(), verifiable.SchemaSource(), verifiable.MockSource(), verifiable.MockSink(),
-		json.Plugin(), simpleheader.Plugin(),
+		json.Plugin(), simpleheader.Plugin(), avro.Plugin(pool),
 		provider.File(KafkaVersion), provider.Directory(KafkaVersion), provider.EnvVar(KafkaVersion),
 	}
 	for _, p := range primitive.Plugins() {

@@ -1,0 +1,29 @@
+package builtin
+
+import (
+	"crypto/tls"
+	"maps"
+	"strings"
+
+	"github.com/troupe-connect/troupe/cluster/security"
+)
+
+// registryTLS reads the ssl.* settings of a schema registry's client, which checks host names only
+// where ssl.endpoint.identification.algorithm asks for it, as Confluent's.
+func registryTLS(props map[string]string) (func(host string) *tls.Config, error) {
+	const identification = "ssl.endpoint.identification.algorithm"
+	all := maps.Clone(props)
+	all["security.protocol"] = "SSL"
+	if strings.EqualFold(all[identification], "none") {
+		all[identification] = ""
+	}
+	if _, ok := all[identification]; !ok {
+		all[identification] = ""
+	}
+	r := security.NewReader(all)
+	client := security.ReadClient(r)
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	return client.TLS.ForHost, nil
+}
