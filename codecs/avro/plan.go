@@ -98,7 +98,7 @@ func (p *planner) plan(c *data.Schema, own, target *schema, bare bool) *plan {
 		p.unionPlan(made, c, own, target)
 		return made
 	}
-	if other, _, ok := own.nullable(); ok && c != nil && c.Optional() {
+	if other, ok := own.nullable(); ok && c != nil && c.Optional() {
 		own = other
 	}
 	if target.kind == kindUnion {

@@ -3,6 +3,7 @@ package avro
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/troupe-connect/troupe/codecs/registry"
@@ -156,7 +157,7 @@ func (r *resolver) branch(w, as *schema, i int, c *data.Schema) *readPlan {
 	if c == nil || c.Type() != data.StructType || !isUnion(c) {
 		return r.plan(w, b, c)
 	}
-	if _, _, ok := as.nullable(); ok || len(as.branches) == 1 && r.flattenSingletons {
+	if _, ok := as.nullable(); ok || len(as.branches) == 1 && r.flattenSingletons {
 		return r.plan(w, b, c)
 	}
 	at := 0
@@ -196,12 +197,7 @@ func matchBranch(w, as *schema) int {
 }
 
 func hasAlias(s *schema, n name) bool {
-	for _, a := range s.aliases {
-		if a == n {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.aliases, n)
 }
 
 // promotes reports whether what was written as one type can be read as another (Avro's
@@ -403,10 +399,8 @@ func readerField(as *schema, name string) int {
 		return at
 	}
 	for i := range as.fields {
-		for _, a := range as.fields[i].aliases {
-			if a == name {
-				return i
-			}
+		if slices.Contains(as.fields[i].aliases, name) {
+			return i
 		}
 	}
 	return -1

@@ -164,17 +164,17 @@ func union(branches ...*schema) (*schema, error) {
 	return &schema{kind: kindUnion, branches: branches}, nil
 }
 
-// nullable takes a union of null and one other apart: the other, and the place of null.
-func (s *schema) nullable() (other *schema, null int, ok bool) {
+// nullable is the other branch of a union of null and one other.
+func (s *schema) nullable() (other *schema, ok bool) {
 	if s.kind != kindUnion || len(s.branches) != 2 {
-		return nil, 0, false
+		return nil, false
 	}
 	for i, b := range s.branches {
 		if b.kind == kindNull {
-			return s.branches[1-i], i, s.branches[1-i].kind != kindNull
+			return s.branches[1-i], s.branches[1-i].kind != kindNull
 		}
 	}
-	return nil, 0, false
+	return nil, false
 }
 
 // validDefault reports whether Avro takes the JSON as a default of the schema; nil is no JSON.

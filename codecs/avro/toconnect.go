@@ -54,7 +54,7 @@ func (r *reader) schema(s *schema, at place, within open, depth int) (*data.Sche
 		return o.builder.Within(at.optional), nil
 	}
 	if s.kind == kindUnion {
-		if other, _, ok := s.nullable(); ok {
+		if other, ok := s.nullable(); ok {
 			return r.schema(other, place{optional: true, doc: at.doc}, within, depth+1)
 		}
 		if len(s.branches) == 1 && r.flattenSingletons {
@@ -604,7 +604,7 @@ func (r *reader) defaultRecord(c *data.Schema, s *schema, def *node, depth int) 
 // defaultBranch is the default of a union: the first branch's, or that of the first other one that
 // takes it.
 func (r *reader) defaultBranch(c *data.Schema, s *schema, def *node, depth int) (any, error) {
-	if other, _, ok := s.nullable(); ok {
+	if other, ok := s.nullable(); ok {
 		if def.kind == nodeNull {
 			return nil, nil
 		}
