@@ -155,6 +155,9 @@ func (c *Client) AlterOffsets(ctx context.Context, name string, offsets []state.
 	}
 	if s.conf.Kind == plugin.Sink {
 		changes, err := sinkChanges(offsets)
+		if err == nil {
+			err = c.checkSinkChanges(ctx, s, changes)
+		}
 		if err != nil {
 			return "", err
 		}
@@ -338,6 +341,9 @@ func sinkChanges(offsets []state.ConnectorOffset) (connectors.Offsets, error) {
 			return nil, errs.BadRequest.New("Failed to parse the following Kafka offset value in the provided offsets: '%v'. "+
 				"Offset values for sink connectors need to be integers.", raw)
 		}
+		if n < 0 {
+			return nil, errs.BadRequest.New("The offset %d for partition %s-%d is negative; to remove an offset give null for it", n, tp.Topic, tp.Partition)
+		}
 		out[tp] = n
 	}
 	return out, nil
@@ -374,7 +380,7 @@ func integer(v any, bits int) (int64, error) {
 	case string:
 		return strconv.ParseInt(x, 10, bits)
 	case int64:
-		return x, nil
+		return strconv.ParseInt(strconv.FormatInt(x, 10), 10, bits)
 	}
 	return 0, strconv.ErrSyntax
 }
