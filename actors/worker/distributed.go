@@ -111,6 +111,7 @@ func StartDistributed(ctx context.Context, cfg DistributedConfig) (*Distributed,
 	}
 	h.offsets = offsets
 	env := d.newEnv(offsets)
+	h.warnOfPrefixes(cfg.Settings.Props)
 	d.Client = &Client{
 		env: env, configs: topicConfigs{d.store}, statuses: d.status, herder: h.herder, clusterID: cfg.ClusterID, policy: policy,
 	}

@@ -64,10 +64,17 @@ type rootHandle struct {
 	departures *kafka.Departures
 }
 
+// warnOfPrefixes tells of security settings that hold for the worker alone.
+func (h *rootHandle) warnOfPrefixes(props map[string]string) {
+	for _, text := range kafka.MissingPrefixes(props) {
+		h.log.Warn("security settings of the worker do not hold for all of its clients", "reason", text)
+	}
+}
+
 // clientOptions are the options of the tasks' clients.
 func (h *rootHandle) clientOptions(opts []kafka.Option) []kafka.Option {
 	h.departures = kafka.NewDepartures()
-	return append(slices.Clip(opts), kafka.WithDepartures(h.departures))
+	return append(slices.Clip(opts), kafka.WithDepartures(h.departures), kafka.WithTold(&kafka.Told{}))
 }
 
 // Start starts the actors. The worker runs until Stop, or until Done says that it gave up. An
@@ -91,6 +98,7 @@ func Start(cfg Config) (*Worker, error) {
 		timeout: cfg.Settings.TaskShutdownTimeout, log: cfg.Log,
 	}
 	env.KafkaOptions = h.clientOptions(cfg.KafkaOptions)
+	h.warnOfPrefixes(cfg.Settings.Props)
 	herder := &herderRef{handle: h}
 	h.herder = herder
 	r := &root{handle: h, ref: herder, herder: func() *actor.Props { return herderProps(env, st) }}

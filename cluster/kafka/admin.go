@@ -248,9 +248,9 @@ func (a *Admin) whyNoBroker(err error) error {
 	_, why := broker.Connected() // waits for the login
 	broker.Close()               //nolint:errcheck // what it said is all that is wanted
 	if Classify(why) == Authorization {
-		return why
+		return a.s.explained(why)
 	}
-	return err
+	return a.s.explained(errors.Join(err, why))
 }
 
 func (a *Admin) drop(conn *saramaConn) {

@@ -61,13 +61,12 @@ func NewConsumer(props Props, group string, topics []string, topicsRegex string,
 	s := readSettings(r, opts)
 	c := &Consumer{log: log, id: s.clientID, late: s.departures, positions: Offsets{}, unset: Offsets{}}
 	c.cfg = readConsumer(r, group, topics, topicsRegex)
+	readClasses(r, ConsumerClient)
 	if r.Err() != nil {
 		return nil, r.Err()
 	}
 	c.cfg.metadataAge = clip(s.metadataMaxAge, 10*time.Millisecond, time.Hour)
-	for _, key := range []string{"enable.auto.commit", "key.deserializer", "value.deserializer"} {
-		r.Use(key) // Connect sets them itself: offsets are committed by the task, bytes are bytes
-	}
+	r.Use("enable.auto.commit") // Connect sets it itself: offsets are committed by the task
 	s.warnUnread(r, log)
 	c.bare = append(s.franzOptions(log, c.loginFailed), s.outlast()...)
 	c.keepNumbers(s)

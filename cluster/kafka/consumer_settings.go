@@ -69,7 +69,7 @@ func (c *consumerSettings) readFetch(r *security.Reader) {
 	if !r.Boolean("check.crcs", true) {
 		c.opts = append(c.opts, kgo.DisableFetchCRCValidation())
 	}
-	if r.Choice("isolation.level", "read_uncommitted", true, "read_committed", "read_uncommitted") == "read_committed" {
+	if r.Choice("isolation.level", "read_uncommitted", false, "read_committed", "read_uncommitted") == "read_committed" {
 		c.readCommitted = true
 		c.opts = append(c.opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	}
@@ -170,15 +170,15 @@ func (c *consumerSettings) readTopics(r *security.Reader, topics []string, patte
 func readReset(r *security.Reader) resetPolicy {
 	const key = "auto.offset.reset"
 	v := r.Str(key, "earliest")
-	switch low := strings.ToLower(v); {
-	case low == "earliest", low == "latest", low == "none":
-		return resetPolicy{kind: low}
-	case strings.HasPrefix(low, "by_duration:"):
+	switch {
+	case v == "earliest", v == "latest", v == "none": // as they are written, as in Java
+		return resetPolicy{kind: v}
+	case strings.HasPrefix(v, "by_duration:"):
 		if d, ok := parseISODuration(v[len("by_duration:"):]); ok {
 			return resetPolicy{kind: "by_duration", back: d}
 		}
 	}
-	r.Fail(key, v, "Must be one of earliest, latest, none, by_duration:<ISO 8601 duration>")
+	r.Fail(key, v, "The value must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'.")
 	return resetPolicy{kind: "earliest"}
 }
 

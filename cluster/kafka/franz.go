@@ -22,7 +22,7 @@ func (s *settings) franzOptions(log *slog.Logger, authFailed func(error)) []kgo.
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(s.servers...),
 		kgo.Dialer(s.dial),
-		kgo.WithLogger(&franzLog{log: log, authFailed: authFailed}),
+		kgo.WithLogger(&franzLog{log: log, authFailed: authFailed, explain: s.explained}),
 		kgo.MetadataMaxAge(maxAge),
 		// The shortest time between two metadata requests bounds how fast a new leader or topic is
 		// found; 5 s, franz-go's own, is long beside Java's retry.backoff.ms.

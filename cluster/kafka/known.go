@@ -12,7 +12,6 @@ func set(keys ...string) map[string]bool {
 // withoutEquivalent are settings of Java's clients that mean nothing to the Go clients: class names
 // that would have to be loaded, metrics of the JVM, buffers that the Go clients don't have.
 var withoutEquivalent = set(
-	"key.serializer", "value.serializer", "key.deserializer", "value.deserializer",
 	"interceptor.classes", "metric.reporters", "metrics.num.samples", "metrics.recording.level",
 	"metrics.sample.window.ms", "auto.include.jmx.reporter", "security.providers",
 	"client.dns.lookup", "metadata.recovery.strategy", "metadata.recovery.rebootstrap.trigger.ms",

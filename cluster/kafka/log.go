@@ -23,6 +23,7 @@ import (
 type franzLog struct {
 	log        *slog.Logger
 	authFailed func(error)
+	explain    func(error) error // may be nil
 
 	mu   sync.Mutex
 	said map[string]*saying // by message
@@ -69,7 +70,12 @@ func (l *franzLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 			keyvals = append(slices.Clip(keyvals), "repeated", missed)
 		}
 	}
-	l.log.Log(context.Background(), to, "kafka client: "+msg, keyvals...) //nolint:forbidigo,sloglint // franz-go gives its logger no context, and the message is its own
+	if to == slog.LevelWarn {
+		msg, keyvals = spoken(msg, keyvals)
+	} else {
+		msg = "Kafka client: " + msg
+	}
+	l.log.Log(context.Background(), to, msg, keyvals...) //nolint:forbidigo,sloglint // franz-go gives its logger no context, and the message is its own
 }
 
 // again reports whether the message was passed on a short while ago, else how often it came since
@@ -103,6 +109,9 @@ func (l *franzLog) watch(keyvals []any) {
 		var code *kerr.Error
 		var auth *security.AuthError
 		if errors.As(err, &code) || errors.As(err, &auth) || !kgo.IsRetryableBrokerErr(err) {
+			if l.explain != nil {
+				err = l.explain(err)
+			}
 			l.authFailed(err)
 		}
 	}

@@ -3,6 +3,10 @@ package kafka
 import (
 	"bytes"
 	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,4 +36,71 @@ func TestFranzLogRepeatsItselfSeldom(t *testing.T) {
 			t.Fatalf("after %v the message must come again with its count:\n%s", quietFor, out.String())
 		}
 	})
+}
+
+// The library's warnings come in an operator's words; what has none comes as it is.
+func TestFranzLogWords(t *testing.T) {
+	for msg, want := range map[string]string{
+		"unable to open connection to broker": `level=WARN msg="cannot connect to a Kafka broker; retrying" address=a:1 error=refused`,
+		"read from broker errored, killing connection after 0 successful responses (is SASL missing?)": "See security.protocol",
+		"group manage loop errored": `msg="the consumer cannot reach its group's coordinator; retrying"`,
+		"something new":             `level=WARN msg="Kafka client: something new" address=a:1 error=refused`,
+	} {
+		var out bytes.Buffer
+		l := &franzLog{log: slog.New(slog.NewTextHandler(&out, nil))}
+		l.Log(kgo.LogLevelError, msg, "addr", "a:1", "err", "refused")
+		if !strings.Contains(out.String(), want) || strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("%s: %s, want %s", msg, out.String(), want)
+		}
+	}
+}
+
+// Each message that is put into other words is one that the library in use has: a new version may have
+// changed it.
+func TestFranzWordsAreCurrent(t *testing.T) {
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/twmb/franz-go").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(dir)), "pkg", "kgo", "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	for msg := range franzWords {
+		if !strings.Contains(all.String(), `"`+msg+`"`) {
+			t.Errorf("franz-go doesn't say %q", msg)
+		}
+	}
+}
+
+// The policy lets an override through whose class nobody could load; it is refused all the same, when the
+// connector is made, as in Java.
+func TestOverridesOfClasses(t *testing.T) {
+	policy, err := ReadOverridePolicy(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := policy.Check(map[string]string{
+		"producer.override.key.serializer": "x", "producer.override.partitioner.class": roundRobin,
+		"consumer.override.value.deserializer": "y.Z", "producer.override.acks": "1",
+	}, ProducerClient, ConsumerClient)
+	var texts []string
+	for _, e := range got {
+		texts = append(texts, e.Key+": "+e.Err)
+	}
+	want := []string{
+		"consumer.override.value.deserializer: Invalid value y.Z for configuration value.deserializer: Class y.Z could not be found.",
+		"producer.override.key.serializer: Invalid value x for configuration key.serializer: Class x could not be found.",
+	}
+	if !slices.Equal(texts, want) {
+		t.Errorf("%q", texts)
+	}
 }

@@ -47,14 +47,20 @@ func ConnectorDLQProducerProps(worker, connector map[string]string, name string,
 	return producerProps(worker, connector, fmt.Sprintf("connector-dlq-producer-%s-%d", name, task))
 }
 
+// producerProps are those of a producer without transactions. That has no transactional.id, and one that is
+// set is refused when the producer is made, in Java's words: Connect's own default there is no idempotence.
 func producerProps(worker, connector map[string]string, clientID string) Props {
-	return layered(Props{
+	props := layered(Props{
 		"bootstrap.servers":   bootstrap(worker),
 		"acks":                "all",
 		"max.block.ms":        "9223372036854775807",
 		"delivery.timeout.ms": "2147483647",
 		"client.id":           clientID,
 	}, worker, connector, ProducerClient)
+	if props["transactional.id"] != "" {
+		props["enable.idempotence"] = "false"
+	}
+	return props
 }
 
 // ConnectorConsumerProps are those of a sink task's consumer; group.id is among them. The consumer of
@@ -183,13 +189,16 @@ type OverrideError struct {
 }
 
 // Check returns the overrides of the connector's configuration for these kinds of clients that the
-// policy refuses, ordered by key. Which kinds a connector uses: a source the producer, and admin if it
+// policy refuses, or whose classes nobody could load, ordered by key. Which kinds a connector uses: a source the producer, and admin if it
 // has topic.creation.* settings; a sink the consumer, and producer and admin with a dead letter topic.
 func (p OverridePolicy) Check(connector map[string]string, clients ...Client) []OverrideError {
 	var out []OverrideError
 	for _, kind := range clients {
 		for key, value := range stripped(connector, kind.overridePrefix()) {
 			if p.allowed != nil && p.allowed(key) {
+				if err := checkClass(kind, key, value); err != nil {
+					out = append(out, OverrideError{Key: kind.overridePrefix() + key, Value: value, Err: err.Error()})
+				}
 				continue
 			}
 			out = append(out, OverrideError{

@@ -50,6 +50,7 @@ func readProducer(r *security.Reader, s *settings) producerSettings {
 		kgo.RecordPartitioner(readPartitioner(r)),
 		readCompression(r),
 	)
+	readClasses(r, ProducerClient)
 	p.readDelivery(r)
 	p.readIdempotence(r)
 	p.readTransactions(r)
@@ -61,6 +62,10 @@ func (p *producerSettings) readDelivery(r *security.Reader) {
 		p.opts = append(p.opts, kgo.RecordRetries(int(retries)))
 	}
 	if limit := r.Millis("delivery.timeout.ms", forever); limit < forever {
+		if least := r.Millis("linger.ms", 5*time.Millisecond) + r.Millis("request.timeout.ms", 30*time.Second); limit < min(least, forever) {
+			r.FailWhole(errs.Config.New("delivery.timeout.ms should be equal to or larger than linger.ms + request.timeout.ms: it is %d, they are %d",
+				limit.Milliseconds(), least.Milliseconds()))
+		}
 		p.delivery = &deliveryLimit{limit: max(limit, time.Millisecond)}
 		// As in Java, the limit holds for records too that a request is under way with.
 		if r.Str("transactional.id", "") == "" {
@@ -91,7 +96,8 @@ func (p *producerSettings) readIdempotence(r *security.Reader) {
 	case wanted && why != "" && (asked || transactional):
 		r.FailWhole(errs.Config.New("%s", why))
 	case transactional && !wanted:
-		r.FailWhole(errs.Config.New("Cannot set a transactional.id without also enabling idempotence."))
+		r.FailWhole(errs.Config.New("Cannot set a transactional.id without also enabling idempotence. " +
+			"The producer of a connector has transactions with exactly.once.source.support only, and then an id of the worker's."))
 	case !wanted || why != "":
 		p.opts = append(p.opts, kgo.DisableIdempotentWrite())
 	}

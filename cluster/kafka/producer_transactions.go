@@ -71,6 +71,9 @@ func (p *Producer) AbortTransaction(ctx context.Context) error {
 // are the keys, as the producer knows them, of user settings that had to give way.
 func TransactionalProducerProps(worker, connector map[string]string, name string, task int, id string) (props Props, replaced []string) {
 	props = ConnectorProducerProps(worker, connector, name, task)
+	if _, given := layered(Props{}, worker, connector, ProducerClient)["enable.idempotence"]; !given {
+		delete(props, "enable.idempotence") // it is there for a transactional.id that is replaced
+	}
 	for _, forced := range [][2]string{{"enable.idempotence", "true"}, {"transactional.id", id}} {
 		if given, ok := props[forced[0]]; ok && given != forced[1] {
 			replaced = append(replaced, forced[0])

@@ -23,6 +23,7 @@ type options struct {
 	metrics    *metrics.Registry
 	lag        func([]metrics.PartitionLag)
 	departures *Departures
+	told       *Told
 }
 
 // DialFunc opens connections in place of the network's own.
@@ -43,6 +44,7 @@ type settings struct {
 	autoCreate  bool
 	dialer      DialFunc
 	departures  *Departures
+	told        *Told
 	dialTimeout time.Duration
 
 	requestTimeout  time.Duration
@@ -83,7 +85,7 @@ func readSettings(r *security.Reader, opts []Option) *settings {
 		s.dialTimeout = top
 	}
 	s.servers = readServers(r)
-	s.dialer, s.departures, s.metrics, s.lag = o.dial, o.departures, o.metrics, o.lag
+	s.dialer, s.departures, s.told, s.metrics, s.lag = o.dial, o.departures, o.told, o.metrics, o.lag
 	if s.dialer == nil {
 		s.dialer = s.dialNetwork
 	}
@@ -113,7 +115,7 @@ func readServers(r *security.Reader) []string {
 func unread(r *security.Reader) (known, unknown []string) {
 	for _, key := range r.Unread() {
 		switch {
-		case strings.HasPrefix(key, "metrics.context."):
+		case strings.HasPrefix(key, "metrics.context."), r.Empty(key):
 		case withoutEquivalent[key]:
 			known = append(known, key)
 		default:
@@ -126,11 +128,7 @@ func unread(r *security.Reader) (known, unknown []string) {
 // warnUnread names once what has no effect.
 func (s *settings) warnUnread(r *security.Reader, log *slog.Logger) {
 	known, unknown := unread(r)
-	if len(known)+len(unknown) == 0 {
-		return
-	}
-	log.Warn("settings of the Kafka client have no effect here",
-		"client", s.clientID, "no_equivalent", known, "unknown", unknown)
+	s.warnOnce(log, known, unknown)
 }
 
 func (s *settings) dialNetwork(ctx context.Context, network, address string) (net.Conn, error) {

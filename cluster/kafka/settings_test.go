@@ -3,8 +3,10 @@ package kafka_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,18 @@ func TestWrongSettings(t *testing.T) {
 		{"admin", kafka.Props{"ssl.keystore.type": "DKS"}, "ssl.keystore.type"},
 		{"admin", kafka.Props{"ssl.keystore.type": "PEM", "ssl.keystore.location": "/x", "ssl.keystore.password": "hush-1"}, "cannot be specified with PEM format"},
 		{"consumer", kafka.Props{"auto.offset.reset": "middle"}, "Invalid value middle for configuration auto.offset.reset"},
+		{"consumer", kafka.Props{"auto.offset.reset": "EARLIEST"}, "Invalid value EARLIEST for configuration auto.offset.reset: The value must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'."},
+		{"consumer", kafka.Props{"auto.offset.reset": "by_duration:x"}, "Invalid value by_duration:x for configuration auto.offset.reset"},
+		{"consumer", kafka.Props{"isolation.level": "READ_COMMITTED"}, "Invalid value READ_COMMITTED for configuration isolation.level: String must be one of: read_committed, read_uncommitted"},
+		{"consumer", kafka.Props{"key.deserializer": "x"}, "Invalid value x for configuration key.deserializer: Class x could not be found."},
+		{"consumer", kafka.Props{"value.deserializer": "org.apache.kafka.common.serialization.StringDeserializer"}, "only org.apache.kafka.common.serialization.ByteArrayDeserializer takes"},
+		{"producer", kafka.Props{"key.serializer": "x"}, "Invalid value x for configuration key.serializer: Class x could not be found."},
+		{"producer", kafka.Props{"value.serializer": "org.apache.kafka.common.serialization.StringSerializer"}, "Invalid value org.apache.kafka.common.serialization.StringSerializer for configuration value.serializer"},
+		{"producer", kafka.Props{"partitioner.class": "no.such.P"}, "Invalid value no.such.P for configuration partitioner.class: Class no.such.P could not be found."},
+		{"producer", kafka.Props{"delivery.timeout.ms": "1000"}, "delivery.timeout.ms should be equal to or larger than linger.ms + request.timeout.ms: it is 1000, they are 30005"},
+		{"producer", kafka.Props{"delivery.timeout.ms": "30004"}, "delivery.timeout.ms should be equal to or larger than linger.ms + request.timeout.ms"},
+		{"producer", kafka.Props{"delivery.timeout.ms": "99", "linger.ms": "50", "request.timeout.ms": "50"}, "it is 99, they are 100"},
+		{"producer", kafka.ConnectorProducerProps(nil, map[string]string{"producer.override.transactional.id": "x"}, "c", 0), "Cannot set a transactional.id without also enabling idempotence."},
 		{"consumer", kafka.Props{"isolation.level": "none"}, "isolation.level"},
 		{"consumer", kafka.Props{"partition.assignment.strategy": "my.Assignor"}, "partition.assignment.strategy"},
 		{"consumer", kafka.Props{"session.timeout.ms": "1000"}, "heartbeat.interval.ms"},
@@ -88,6 +102,78 @@ func TestWrongSettings(t *testing.T) {
 	}
 	if _, err := kafka.NewConsumer(kafka.Props{"bootstrap.servers": "b:1"}, "g", nil, "a(b", slog.New(slog.DiscardHandler)); !errors.Is(err, errs.Config) {
 		t.Errorf("a wrong pattern: %v", err)
+	}
+}
+
+// What Java's clients take at the edge of the above is taken.
+func TestSettingsAtTheEdge(t *testing.T) {
+	for _, tt := range []struct {
+		kind  string
+		props kafka.Props
+	}{
+		{"producer", kafka.Props{"delivery.timeout.ms": "30005"}},
+		{"producer", kafka.Props{"delivery.timeout.ms": "100", "linger.ms": "50", "request.timeout.ms": "50"}},
+		{"producer", kafka.Props{"delivery.timeout.ms": "2147483647", "request.timeout.ms": "2147483647"}},
+		{"producer", kafka.Props{"partitioner.class": "org.apache.kafka.clients.producer.RoundRobinPartitioner"}},
+		{"producer", kafka.Props{"value.serializer": "org.apache.kafka.common.serialization.ByteArraySerializer", "key.serializer": ""}},
+		{"consumer", kafka.Props{"auto.offset.reset": "by_duration:PT1H"}},
+		{"consumer", kafka.Props{"group.protocol": "CONSUMER"}},
+		{"consumer", kafka.Props{"value.deserializer": "org.apache.kafka.common.serialization.ByteArrayDeserializer"}},
+	} {
+		props := kafka.Props{"bootstrap.servers": "127.0.0.1:1"}
+		maps.Copy(props, tt.props)
+		if err := makeClient(tt.kind, props, slog.New(slog.DiscardHandler)); err != nil {
+			t.Errorf("%s with %v: %v", tt.kind, tt.props, err)
+		}
+	}
+	// An id of the user's gives way to the worker's, and nothing else does.
+	worker := map[string]string{"producer.transactional.id": "x"}
+	if props, replaced := kafka.TransactionalProducerProps(worker, nil, "c", 0, "g-c-0"); props["transactional.id"] != "g-c-0" ||
+		props["enable.idempotence"] != "true" || !slices.Equal(replaced, []string{"transactional.id"}) {
+		t.Errorf("%v, replaced %q", props, replaced)
+	}
+}
+
+// Of all clients of a worker only the first names a setting without effect, and none one that is empty.
+func TestToldOnce(t *testing.T) {
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	told := kafka.WithTold(&kafka.Told{})
+	for n, props := range []kafka.Props{
+		{"interceptor.classes": "a.B", "metric.reporters": ""}, {"interceptor.classes": "a.B"}, {"interceptor.classes": "a.B", "odd": "1"},
+	} {
+		props["bootstrap.servers"], props["client.id"] = "127.0.0.1:1", fmt.Sprint("client-", n)
+		p, err := kafka.NewProducer(props, log, told)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Abort()
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "no_equivalent=[interceptor.classes] unknown=[]") || !strings.Contains(lines[1], "no_equivalent=[] unknown=[odd]") {
+		t.Errorf("the log says\n%s", out.String())
+	}
+}
+
+func TestMissingPrefixes(t *testing.T) {
+	for _, tt := range []struct {
+		props map[string]string
+		want  []string // what the texts begin with, and name
+	}{
+		{nil, nil},
+		{map[string]string{"security.protocol": "plaintext"}, nil},
+		{map[string]string{"security.protocol": "SASL_SSL"}, []string{"producer.security.protocol", "consumer.security.protocol"}},
+		{map[string]string{"security.protocol": "ssl", "producer.security.protocol": "SSL"}, []string{"consumer.security.protocol"}},
+		{map[string]string{"security.protocol": "SSL", "producer.security.protocol": "SSL", "consumer.security.protocol": "PLAINTEXT"}, nil},
+	} {
+		got := kafka.MissingPrefixes(tt.props)
+		ok := len(got) == len(tt.want)
+		for n := range min(len(got), len(tt.want)) {
+			ok = ok && strings.Contains(got[n], tt.want[n])
+		}
+		if !ok {
+			t.Errorf("%v: %q, want %q", tt.props, got, tt.want)
+		}
 	}
 }
 

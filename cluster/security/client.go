@@ -82,7 +82,7 @@ func (s *SASL) read(r *Reader, e jaasEntry, keys oauthSettings) {
 		"OAUTHBEARER": "OAuthBearerLoginModule",
 	}
 	if want := fits[s.Mechanism]; e.simpleModule() != want {
-		r.FailWhole(errs.Config.New("sasl.jaas.config names the login module %s; sasl.mechanism %s needs %s", e.module, s.Mechanism, want))
+		r.FailWhole(errs.Config.New("sasl.jaas.config names the login module %s; sasl.mechanism %s needs %s", e.shownModule(), s.Mechanism, want))
 		return
 	}
 	if s.Mechanism == "OAUTHBEARER" {
@@ -98,7 +98,7 @@ func (s *SASL) read(r *Reader, e jaasEntry, keys oauthSettings) {
 	s.TokenAuth = e.options["tokenauth"] == "true"
 	for _, option := range []string{"username", "password"} {
 		if _, ok := e.options[option]; !ok {
-			r.FailWhole(errs.Config.New("sasl.jaas.config of %s lacks the option %s", e.module, option))
+			r.FailWhole(errs.Config.New("sasl.jaas.config of %s lacks the option %s", e.shownModule(), option))
 		}
 	}
 }

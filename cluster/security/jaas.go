@@ -20,7 +20,8 @@ func (e jaasEntry) simpleModule() string { return e.module[strings.LastIndexByte
 //	LoginModuleClass controlFlag key=value key="value" …;
 //
 // as Java's StreamTokenizer splits them: quotes of both kinds with backslash escapes, comments of
-// both kinds. Errors are in Java's words and show no value.
+// both kinds. Errors are in Java's words and show nothing but names that are known: in a text that is
+// malformed any word may be a piece of the password.
 func parseJAAS(text string) ([]jaasEntry, error) {
 	t := &jaasTokens{text: text}
 	var entries []jaasEntry
@@ -53,7 +54,7 @@ func (t *jaasTokens) entry(module string) (jaasEntry, error) {
 	switch strings.ToUpper(flag) {
 	case "REQUIRED", "REQUISITE", "SUFFICIENT", "OPTIONAL":
 	default:
-		return e, fmt.Errorf("Invalid login module control flag '%s' in JAAS config", flag) //nolint:staticcheck // Java's words
+		return e, fmt.Errorf("Invalid login module control flag '%s' in JAAS config", hidden) //nolint:staticcheck // Java's words
 	}
 	for {
 		key, kind := t.next()
@@ -66,10 +67,31 @@ func (t *jaasTokens) entry(module string) (jaasEntry, error) {
 		equals, _ := t.next()
 		value, kind := t.next()
 		if equals != "=" || kind != jaasWord {
-			return e, fmt.Errorf("Value not specified for key '%s' in JAAS config", key) //nolint:staticcheck // Java's words
+			return e, fmt.Errorf("Value not specified for key '%s' in JAAS config", known(key)) //nolint:staticcheck // Java's words
 		}
 		e.options[key] = value
 	}
+}
+
+// hidden stands where a word can't be shown.
+const hidden = "[hidden]"
+
+// known is the name of an option that login modules have, else hidden.
+func known(name string) string {
+	switch name {
+	case "username", "password", "tokenauth", "serviceName", "useKeyTab", "storeKey", "keyTab", "principal", "useTicketCache",
+		"clientId", "clientSecret", "scope", "unsecuredLoginStringClaim_sub", "unsecuredLoginLifetimeSeconds":
+		return name
+	}
+	return hidden
+}
+
+// shownModule is the class of a login module as it can be shown.
+func (e jaasEntry) shownModule() string {
+	if strings.HasSuffix(e.module, "LoginModule") && strings.Contains(e.module, ".") {
+		return e.module
+	}
+	return hidden
 }
 
 type jaasKind uint8

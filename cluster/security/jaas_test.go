@@ -2,6 +2,7 @@ package security
 
 import (
 	"maps"
+	"strings"
 	"testing"
 )
 
@@ -20,7 +21,7 @@ func TestJAAS(t *testing.T) {
 		{plain + ` required a.b-c_d$="1";`, map[string]string{"a.b-c_d$": "1"}, ""},
 		{``, nil, "Login module not specified in JAAS config"},
 		{plain, nil, "Login module control flag not specified in JAAS config"},
-		{plain + ` needed username="u";`, nil, "Invalid login module control flag 'needed' in JAAS config"},
+		{plain + ` needed username="u";`, nil, "Invalid login module control flag '[hidden]' in JAAS config"},
 		{plain + ` required username="u"`, nil, "JAAS config entry not terminated by semi-colon"},
 		{plain + ` required username;`, nil, "Value not specified for key 'username' in JAAS config"},
 		{plain + ` required username=;`, nil, "Value not specified for key 'username' in JAAS config"},
@@ -42,4 +43,40 @@ func FuzzJAAS(f *testing.F) {
 	f.Add(`a.B required c="d\"" e='f' /* g */ ; // h`)
 	f.Add(`"\777\`)
 	f.Fuzz(func(t *testing.T, s string) { parseJAAS(s) }) //nolint:errcheck // it must end and not panic
+}
+
+// However a configuration is damaged, no piece of its password is in the error: a missing flag, quote,
+// equals sign or semicolon makes the words behind it something else than they were meant to be.
+func TestNoSecretInErrors(t *testing.T) {
+	const secret = "Tr0ub4dor"
+	refused := 0
+	for _, whole := range []string{
+		`org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="Tr0ub4dor";`,
+		`org.apache.kafka.common.security.plain.PlainLoginModule required password=Tr0ub4dor Tr0ub4dor username=u;`,
+		`org.apache.kafka.common.security.scram.ScramLoginModule Tr0ub4dor required username=u password='Tr0ub4dor';`,
+		`Tr0ub4dor required username=u password=x;`,
+		`x.Tr0ub4dor required username=u password=x;`,
+		`Tr0ub4dor`,
+		`org.apache.kafka.common.security.plain.PlainLoginModule required username=u password="Tr0ub4dor" "Tr0ub4dor";`,
+	} {
+		for from := range len(whole) {
+			for _, damaged := range []string{whole, whole[:from] + whole[from+1:], whole[:from], whole[from:]} {
+				r := NewReader(map[string]string{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.jaas.config": damaged})
+				ReadClient(r)
+				err := r.Err()
+				if err == nil {
+					continue
+				}
+				refused++
+				for n := range len(secret) - 3 {
+					if strings.Contains(err.Error(), secret[n:n+4]) {
+						t.Fatalf("%q: %v", damaged, err)
+					}
+				}
+			}
+		}
+	}
+	if refused < 500 {
+		t.Errorf("only %d were refused", refused)
+	}
 }

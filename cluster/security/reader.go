@@ -40,6 +40,12 @@ func (r *Reader) Given(key string) bool {
 	return ok
 }
 
+// Empty reports whether the key is set to nothing, without reading it.
+func (r *Reader) Empty(key string) bool {
+	v, ok := r.props[key]
+	return ok && strings.TrimSpace(v) == ""
+}
+
 // Unread are the keys that are set and that nobody read, in order.
 func (r *Reader) Unread() []string {
 	var keys []string
