@@ -60,7 +60,7 @@ func emptyRounds(n node) bool {
 	case group:
 		return emptyRounds(n.body)
 	case repeat:
-		return n.body.width().min == 0 || emptyRounds(n.body)
+		return studied(n.body).min == 0 || emptyRounds(n.body)
 	}
 	return false
 }

@@ -27,7 +27,6 @@ type inst struct {
 	fold fold
 	loop *loop
 	look *look
-	wide width // of what a lookbehind looks at
 }
 
 // loop is what opLoop needs to know; the counter is register 2x, the position at which the
@@ -148,7 +147,7 @@ func (c *compiler) node(n node) {
 	case atomic:
 		c.nested(inst{op: opAtomic}, n.body)
 	case look:
-		c.nested(inst{op: opLook, look: &n, wide: n.body.width()}, n.body)
+		c.nested(inst{op: opLook, look: &n}, n.body)
 	case backref:
 		c.emit(inst{op: opBackref, x: n.n, fold: n.fold})
 	case assert:

@@ -46,7 +46,7 @@ func (p *parser) escape() node {
 }
 
 // linebreak is \R.
-var linebreak = atomic{choice{[]node{
+var linebreak = atomic{linebreak: true, body: choice{[]node{
 	sequence{[]node{char{set: single('\r')}, char{set: single('\n')}}}, char{set: isVerticalSpace},
 }}}
 

@@ -197,7 +197,8 @@ func (m *machine) lookaround(in *inst, pc, pos int) bool {
 	if !in.look.behind {
 		_, found = m.run(pc+1, pos, nil)
 	} else {
-		for start := pos - in.wide.min; start >= max(0, pos-in.wide.max) && !found && m.err == nil; start-- {
+		from := max(0, int(int32(pos)-in.look.max)) // it overflows in Java, too
+		for start := int(int32(pos) - in.look.min); start >= from && !found && m.err == nil; start-- {
 			_, found = m.run(pc+1, start, func(end int) bool { return end == pos })
 		}
 	}

@@ -2,12 +2,12 @@ package regex
 
 // The syntax tree. The parser makes it, the compiler turns it into instructions.
 
-type node interface{ width() width }
+type node interface {
+	// study adds what Java's own study of a pattern finds out of the node; see study.go.
+	study(s *study)
+}
 
-// width is how many code points a node can match; max is -1 when there is no bound.
-type width struct{ min, max int }
-
-const unbounded = -1
+const unbounded = -1 // for the most that a quantifier allows
 
 type (
 	empty struct{}
@@ -22,7 +22,10 @@ type (
 		n    int
 		body node
 	}
-	atomic struct{ body node }
+	atomic struct {
+		body      node
+		linebreak bool // it is \R
+	}
 	repeat struct {
 		body     node
 		min, max int // max unbounded for none
@@ -36,6 +39,8 @@ type (
 		body   node
 		behind bool
 		negate bool
+		// What a lookbehind looks at, in Java's arithmetic.
+		min, max int32
 	}
 	assert struct{ kind assertion }
 )
@@ -67,53 +72,3 @@ const (
 	notUnicodeWordBoundary
 	lastMatchEnd // \G
 )
-
-func (empty) width() width   { return width{} }
-func (never) width() width   { return width{} }
-func (char) width() width    { return width{1, 1} }
-func (backref) width() width { return width{0, unbounded} }
-func (look) width() width    { return width{} }
-func (assert) width() width  { return width{} }
-func (g group) width() width { return g.body.width() }
-
-func (a atomic) width() width { return a.body.width() }
-
-func (s sequence) width() width {
-	var w width
-	for _, n := range s.items {
-		x := n.width()
-		w.min = capped(w.min + x.min)
-		if w.max == unbounded || x.max == unbounded {
-			w.max = unbounded
-		} else {
-			w.max = capped(w.max + x.max)
-		}
-	}
-	return w
-}
-
-func (c choice) width() width {
-	w := c.alts[0].width()
-	for _, n := range c.alts[1:] {
-		x := n.width()
-		w.min = min(w.min, x.min)
-		if w.max == unbounded || x.max == unbounded {
-			w.max = unbounded
-		} else {
-			w.max = max(w.max, x.max)
-		}
-	}
-	return w
-}
-
-func (r repeat) width() width {
-	x := r.body.width()
-	w := width{capped(x.min * r.min), unbounded}
-	if x.max != unbounded && r.max != unbounded {
-		w.max = capped(x.max * r.max)
-	}
-	return w
-}
-
-// capped keeps sums and products of widths from overflowing; nothing is matched that wide.
-func capped(n int) int { return min(n, 1<<30) }

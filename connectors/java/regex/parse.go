@@ -290,7 +290,7 @@ func (p *parser) group() node {
 	case '=', '!':
 		return look{body: p.closed(p.alternatives(), saved), negate: c == '!'}
 	case '>':
-		return atomic{p.closed(p.alternatives(), saved)}
+		return atomic{body: p.closed(p.alternatives(), saved)}
 	case '<':
 		return p.angleGroup(saved)
 	case '$', '@':
@@ -334,13 +334,13 @@ func (p *parser) angleGroup(saved flags) node {
 	if c != '=' && c != '!' {
 		p.fail("Unknown look-behind group")
 	}
-	start := p.pos
-	body := p.closed(p.alternatives(), saved)
-	if body.width().max == unbounded {
-		p.pos = start
+	body := p.alternatives()
+	p.peek()
+	found := studied(body)
+	if !found.bounded {
 		p.fail("Look-behind group does not have an obvious maximum length")
 	}
-	return look{body: body, behind: true, negate: c == '!'}
+	return look{body: p.closed(body, saved), behind: true, negate: c == '!', min: found.min, max: found.max}
 }
 
 // groupName reads the rest of a name and its closing bracket.

@@ -151,7 +151,7 @@ func TestSyntaxErrors(t *testing.T) {
 		`a**`:               "Dangling meta character '*'",
 		`(?y)`:              "Unknown inline modifier",
 		`\p{Nope}`:          "Unknown character property name {Nope}",
-		`(?<=a*)b`:          "Look-behind group does not have an obvious maximum length",
+		`(?<=(?:ab)+)c`:     "Look-behind group does not have an obvious maximum length near index 10\n(?<=(?:ab)+)c\n          ^",
 		`\y`:                "Illegal/unsupported escape sequence",
 		`[\1]`:              "Illegal/unsupported escape sequence",
 		`\x4`:               "Illegal hexadecimal escape sequence",
