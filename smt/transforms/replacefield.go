@@ -1,9 +1,12 @@
 package transforms
 
 import (
+	"slices"
+
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
@@ -124,22 +127,52 @@ func (t *replaceField) inMap(value any) (*data.Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := data.NewMap(in.Len())
-	for _, e := range in.Entries() {
-		name, ok := e.Key.(string)
-		if !ok && e.Key != nil {
-			return nil, errs.Data.New("Only string keys are supported for [%s], found: %s", replacePurpose, data.JavaClass(e.Key))
-		}
-		if !t.keeps(name) {
-			continue
-		}
-		if renamed, ok := t.renamed[name]; ok {
-			out.Put(renamed, e.Value)
-		} else {
-			out.Put(e.Key, e.Value)
+	out, err := t.renamedMap(in.Entries())
+	if err == nil && out == nil {
+		entries := slices.Clone(in.Entries())
+		java.SortByBucket(entries, java.GrownBuckets(len(entries)), func(e data.Entry) string {
+			name, _ := e.Key.(string)
+			return name
+		})
+		out = data.NewMap(len(entries))
+		for _, e := range entries {
+			t.put(out, e)
 		}
 	}
+	return out, err
+}
+
+// renamedMap is nil when two of the entries come to have one name. Which of them stays depends in Java
+// on the order of a HashMap, the last wins; that order is only looked up then.
+func (t *replaceField) renamedMap(entries []data.Entry) (*data.Map, error) {
+	out := data.NewMap(len(entries))
+	kept := 0
+	for _, e := range entries {
+		if _, ok := e.Key.(string); !ok && e.Key != nil {
+			return nil, errs.Data.New("Only string keys are supported for [%s], found: %s", replacePurpose, data.JavaClass(e.Key))
+		}
+		if t.put(out, e) {
+			kept++
+		}
+	}
+	if out.Len() < kept {
+		return nil, nil
+	}
 	return out, nil
+}
+
+// put puts the entry under its new name, unless it is left out.
+func (t *replaceField) put(out *data.Map, e data.Entry) bool {
+	name, _ := e.Key.(string)
+	if !t.keeps(name) {
+		return false
+	}
+	if renamed, ok := t.renamed[name]; ok {
+		out.Put(renamed, e.Value)
+	} else {
+		out.Put(e.Key, e.Value)
+	}
+	return true
 }
 
 func (t *replaceField) inStruct(in *data.Struct) (*data.Struct, error) {
