@@ -464,25 +464,48 @@ func TestOptionsAsText(t *testing.T) {
 	}
 }
 
+// The origins let in are those that Kafka Connect 4.1.1 lets in for the same setting.
 func TestCORS(t *testing.T) {
-	cfg := DefaultConfig()
-	cfg.AllowOrigin = "http://a.example, https://*.b.example:8443"
-	cfg.ResponseHeaders = `set X-A:1, "add X-B:1,2", add X-B:3, setDate X-C:0`
-	h := handler(t, cfg, newFakeHerder(true), quiet())
-	for origin, want := range map[string]bool{
-		"http://a.example": true, "HTTP://A.example": true, "https://x.b.example:8443": true,
-		"https://evil.example/.b.example:8443": false, "https://b.example:8443": false, "http://other": false, "": false,
+	for _, tt := range []struct {
+		setting string
+		allowed map[string]bool
+	}{
+		{"http://a.example, https://.*\\.b\\.example:8443", map[string]bool{
+			"http://a.example": true, "HTTP://A.example": true, "https://x.b.example:8443": true,
+			"https://evil.example/.b.example:8443": true, "https://b.example:8443": false, "http://other": false, "": false,
+		}},
+		{"https://.*\\.example\\.org,http://(a|b).test", map[string]bool{
+			"https://x.example.org": true, "http://a.test": true, "http://c.test": false, "https://x.example.org.evil": false,
+		}},
+		{"http://ui.example,https://*.example.org", map[string]bool{
+			"http://ui.example": true, "https://a.example.org": false, "http://evil.example": false,
+		}},
+		{"https://[a-z&&[^b]]\\.example", map[string]bool{"https://a.example": true, "https://b.example": false}},
+		{" , *", map[string]bool{"http://anything": true, "": false}},
+		{"", map[string]bool{"http://anything": false}},
 	} {
-		w := do(h, "OPTIONS", "/connectors", "", "Origin", origin, "Access-Control-Request-Method", "POST")
-		if got := w.Header().Get("Access-Control-Allow-Origin") == origin && origin != ""; got != want {
-			t.Errorf("%q: %v", origin, w.Header())
+		cfg := DefaultConfig()
+		cfg.AllowOrigin = tt.setting
+		cfg.ResponseHeaders = `set X-A:1, "add X-B:1,2", add X-B:3, setDate X-C:0`
+		h := handler(t, cfg, newFakeHerder(true), quiet())
+		for origin, want := range tt.allowed {
+			w := do(h, "OPTIONS", "/connectors", "", "Origin", origin, "Access-Control-Request-Method", "POST")
+			if got := w.Header().Get("Access-Control-Allow-Origin") == origin && origin != ""; got != want {
+				t.Errorf("%s: %q: %v", tt.setting, origin, w.Header())
+			}
+			if got := w.Header().Get("Access-Control-Allow-Methods"); want && got != "GET, HEAD, POST" {
+				t.Errorf("%s: %q: methods %q", tt.setting, origin, got)
+			}
+			if fmt.Sprint(w.Header()["X-A"], w.Header()["X-B"], w.Header()["X-C"]) != "[1] [1,2 3] [Thu, 01 Jan 1970 00:00:00 GMT]" {
+				t.Errorf("headers %v", w.Header())
+			}
 		}
-		if got := w.Header().Get("Access-Control-Allow-Methods"); want && got != "GET, HEAD, POST" {
-			t.Errorf("%q: methods %q", origin, got)
-		}
-		if fmt.Sprint(w.Header()["X-A"], w.Header()["X-B"], w.Header()["X-C"]) != "[1] [1,2 3] [Thu, 01 Jan 1970 00:00:00 GMT]" {
-			t.Errorf("headers %v", w.Header())
-		}
+	}
+	cfg := DefaultConfig()
+	cfg.AllowOrigin = "http://(a"
+	_, err := New(cfg, nil, nil, quiet())
+	if !errors.Is(err, errs.Config) || !strings.Contains(err.Error(), "access.control.allow.origin") || !strings.Contains(err.Error(), "Unclosed group") {
+		t.Errorf("a pattern that is none: %v", err)
 	}
 }
 

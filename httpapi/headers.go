@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
 // headerRule is one rule of response.http.headers.config, as "add X-Frame-Options:DENY".
@@ -98,10 +99,24 @@ func (s *Server) headers(rules []headerRule) gin.HandlerFunc {
 }
 
 // cors lets pages of the allowed origins use the interface; nil if there are none.
-func (s *Server) cors() gin.HandlerFunc {
-	origins := splitQuoted(s.cfg.AllowOrigin)
-	if len(origins) == 0 {
-		return nil
+func (s *Server) cors() (gin.HandlerFunc, error) {
+	var allowed []func(origin string) bool
+	for entry := range strings.SplitSeq(s.cfg.AllowOrigin, ",") {
+		if entry = java.Trim(entry); entry == "" {
+			continue
+		}
+		if strings.Contains(entry, "/*") {
+			s.log.Warn("access.control.allow.origin has patterns, not wildcards, since Kafka 4: "+
+				"write .* where * stood for any text", "entry", entry)
+		}
+		matches, err := originMatches(entry)
+		if err != nil {
+			return nil, err
+		}
+		allowed = append(allowed, matches)
+	}
+	if len(allowed) == 0 {
+		return nil, nil
 	}
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodHead}
 	if given := splitQuoted(strings.ToUpper(s.cfg.AllowMethods)); len(given) > 0 {
@@ -112,7 +127,7 @@ func (s *Server) cors() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		origin := c.GetHeader("Origin")
 		c.Writer.Header().Add("Vary", "Origin")
-		if origin == "" || !slices.ContainsFunc(origins, func(o string) bool { return originMatches(o, origin) }) {
+		if origin == "" || !slices.ContainsFunc(allowed, func(matches func(string) bool) bool { return matches(origin) }) {
 			c.Next()
 			return
 		}
@@ -123,19 +138,22 @@ func (s *Server) cors() gin.HandlerFunc {
 			c.Header("Access-Control-Max-Age", "60")
 		}
 		c.Next()
-	}
+	}, nil
 }
 
-// originMatches compares an origin with one allowed, in which * stands for any text.
-func originMatches(allowed, origin string) bool {
-	if allowed == "*" || strings.EqualFold(allowed, origin) {
-		return true
+// originMatches compares an origin with an entry of access.control.allow.origin: * alone, the origin
+// itself, or a Java pattern of whole origins, as in Kafka 4 and later. (Before, * stood for a part of a
+// host; such an entry lets nobody in now.) Upper and lower case are the same.
+func originMatches(entry string) (func(origin string) bool, error) {
+	if entry == "*" {
+		return func(string) bool { return true }, nil
 	}
-	if !strings.Contains(allowed, "*") {
-		return false
+	re, err := regex.Compile("(?i)" + entry)
+	if err != nil {
+		return nil, errs.Config.Wrap(err, "Invalid value %s for configuration access.control.allow.origin", entry)
 	}
-	// path.Match's * stops at a slash: it stands for no more than a part of the host.
-	pattern := strings.NewReplacer("[", `\[`, "?", `\?`, `\`, `\\`).Replace(strings.ToLower(allowed))
-	matched, err := path.Match(pattern, strings.ToLower(origin))
-	return err == nil && matched
+	return func(origin string) bool {
+		matches, err := re.MatchString(origin)
+		return strings.EqualFold(entry, origin) || matches && err == nil
+	}, nil
 }

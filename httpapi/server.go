@@ -62,7 +62,7 @@ type boundListener struct {
 }
 
 // New makes a server. It fails with errs.Config if a setting is wrong: a listener without
-// certificate, a header rule that can't be read, an extension that isn't known, a login file
+// certificate, a header rule or a pattern of origins that can't be read, an extension that isn't known, a login file
 // that can't be read. It doesn't listen yet. Until it is given a herder (Open) the worker is still
 // starting: /health says so, and requests for connectors are 503.
 func New(cfg Config, reg *plugin.Registry, loggers *logging.Registry, log *slog.Logger) (*Server, error) {
@@ -81,6 +81,10 @@ func New(cfg Config, reg *plugin.Registry, loggers *logging.Registry, log *slog.
 		log.Warn("the file of users for REST is empty: every request is permitted, as in the JVM worker", "file", cfg.LoginConfig)
 	}
 	s := &Server{cfg: cfg, plugins: reg, loggers: loggers, log: log, auth: auth, patience: readBodyTimeout, ended: make(chan struct{})}
+	cors, err := s.cors()
+	if err != nil {
+		return nil, err
+	}
 	public := s.publicRoutes()
 	if cfg.AdminListeners == nil {
 		public = append(public, s.adminRoutes()...)
@@ -91,7 +95,7 @@ func New(cfg Config, reg *plugin.Registry, loggers *logging.Registry, log *slog.
 	} else {
 		onMain, onAdmin = slices.Concat(cfg.Routes, cfg.MetricsRoutes), cfg.MetricsRoutes
 	}
-	s.main = s.server(s.engine(public, onMain, s.headers(headers), s.cors(), s.login()))
+	s.main = s.server(s.engine(public, onMain, s.headers(headers), cors, s.login()))
 	if len(cfg.AdminListeners) > 0 {
 		s.admin = s.server(s.engine(s.adminRoutes(), onAdmin))
 	}

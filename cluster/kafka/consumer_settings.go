@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dlclark/regexp2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
 // consumerSettings are the settings of consumers alone.
@@ -23,7 +23,8 @@ type consumerSettings struct {
 	maxPollRecords  int
 	maxPollInterval time.Duration
 	metadataAge     time.Duration
-	discover        func(topic string) bool // nil: franz-go finds the topics
+	pattern         *regex.Regexp // of topics to find; nil where they are listed
+	internal        bool          // the pattern may also find topics that are internal to Kafka
 	opts            []kgo.Opt
 }
 
@@ -72,9 +73,6 @@ func (c *consumerSettings) readFetch(r *security.Reader) {
 	if r.Choice("isolation.level", "read_uncommitted", false, "read_committed", "read_uncommitted") == "read_committed" {
 		c.readCommitted = true
 		c.opts = append(c.opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	}
-	if !r.Boolean("exclude.internal.topics", true) {
-		r.Fail("exclude.internal.topics", "false", "Internal topics are never found by a pattern; list them in topics")
 	}
 }
 
@@ -139,31 +137,23 @@ func (c *consumerSettings) readNextGroup(r *security.Reader, remote string) {
 	}
 }
 
-// readTopics takes the topics or the pattern. Java's patterns that Go's engine doesn't know
-// (look-around, possessive and the like) are matched by regexp2; the topics are then found by our own
-// look at the metadata.
+// readTopics takes the topics or the Java pattern. The client library knows Go's patterns only, which
+// read some of Java's otherwise (sets in sets, POSIX names): which topics there are is looked up by
+// discoverLoop, and the pattern is matched by the engine that validated it.
 func (c *consumerSettings) readTopics(r *security.Reader, topics []string, pattern string) {
+	internal := !r.Boolean("exclude.internal.topics", true)
 	switch {
 	case len(topics) > 0:
 		c.opts = append(c.opts, kgo.ConsumeTopics(topics...))
 	case pattern == "":
 		r.FailWhole(errs.Config.New("there are neither topics nor topics.regex to consume"))
 	default:
-		whole := "^(?:" + pattern + ")$"
-		if _, err := regexp.Compile(whole); err == nil {
-			c.opts = append(c.opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(whole))
-			return
-		}
-		re, err := regexp2.Compile(whole, regexp2.None)
+		re, err := regex.Compile(pattern)
 		if err != nil {
 			r.FailWhole(errs.Config.Wrap(err, "Invalid value %s for configuration topics.regex", pattern))
 			return
 		}
-		re.MatchTimeout = time.Second // a pattern may need exponential time
-		c.discover = func(topic string) bool {
-			ok, err := re.MatchString(topic)
-			return ok && err == nil
-		}
+		c.pattern, c.internal = re, internal
 	}
 }
 

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -429,7 +430,7 @@ func soonIn(t *testing.T, d time.Duration) context.Context {
 }
 
 func TestRegexFindsNewTopics(t *testing.T) {
-	for name, regex := range map[string]string{"Go's engine": "a-.*", "look-ahead": "(?!b)a-.+"} {
+	for name, regex := range map[string]string{"plain": "a-.*", "look-ahead": "(?!b)a-.+"} {
 		t.Run(name, func(t *testing.T) {
 			c := kafkatest.New(t, kafkatest.Topics(1, "a-1", "b-1", "xa-1"))
 			con := newRegexConsumer(t, c, "g", regex, nil)
@@ -448,6 +449,77 @@ func TestRegexFindsNewTopics(t *testing.T) {
 				t.Errorf("got %s", got)
 			}
 		})
+	}
+}
+
+// What a pattern reads is what Kafka Connect 4.1.1 reads for it, also where Go's engine reads the same
+// text otherwise or not at all, and more partitions of a topic found are read as well.
+func TestRegexIsJavas(t *testing.T) {
+	for pattern, want := range map[string]string{
+		`shop-r[a-z&&[^b]]`:       "shop-ra",
+		`shop-r[a-c&&[ab]]`:       "shop-ra shop-rb",
+		`shop-r[\w&&[^b]]`:        "shop-rA shop-ra",
+		`shop-r[[a][b]]`:          "shop-ra shop-rb",
+		`shop-r[a-z&&a]`:          "shop-ra",
+		`shop-r[[:alpha:]]`:       "shop-ra",
+		`shop-r\p{Lower}`:         "shop-ra shop-rb",
+		`shop-r\p{javaLowerCase}`: "shop-ra shop-rb",
+		`shop-r\p{IsAlphabetic}`:  "shop-rA shop-ra shop-rb",
+		`shop-r\w++`:              "shop-rA shop-ra shop-rb",
+		`shop-r[a-b[m-p]]`:        "shop-ra shop-rb",
+		`\Qshop-\Era|shop-rb`:     "shop-ra shop-rb",
+	} {
+		t.Run(pattern, func(t *testing.T) {
+			t.Parallel()
+			c := kafkatest.New(t, kafkatest.Topics(1, "shop-ra", "shop-rb", "shop-rA", "shop-r", "xshop-ra"))
+			con := newRegexConsumer(t, c, "g", pattern, nil)
+			var got []string
+			for _, p := range await(t, con, kafka.Assigned).Partitions {
+				got = append(got, p.Topic)
+			}
+			slices.Sort(got)
+			if strings.Join(got, " ") != want {
+				t.Errorf("reads %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestExcludeInternalTopics(t *testing.T) {
+	for value, want := range map[string]int{"true": 1, "false": 2} {
+		c := kafkatest.New(t, kafkatest.Topics(1, "open"))
+		c.CreateTopic("hidden", 1, map[string]string{"kfake.is_internal": "true"})
+		props := kafka.Props{"exclude.internal.topics": value}
+		if got := await(t, newRegexConsumer(t, c, "pattern", ".*", props), kafka.Assigned).Partitions; len(got) != want {
+			t.Errorf("%s with a pattern: reads %v", value, got)
+		}
+		listed := newConsumer(t, c, "listed", props, "hidden")
+		if got := await(t, listed, kafka.Assigned).Partitions; !slices.Equal(got, []data.TopicPartition{tp("hidden", 0)}) {
+			t.Errorf("%s with a list: reads %v", value, got)
+		}
+	}
+}
+
+// A pattern that takes too many steps on a name leaves that topic out, says so once, and reads the rest.
+func TestRegexTooComplex(t *testing.T) {
+	long := strings.Repeat("a", 60)
+	c := kafkatest.New(t, kafkatest.Topics(1, "aab", long+"c"))
+	var log logged
+	con, err := kafka.NewConsumer(with(c.Props(), fast), "g", nil, "(a+)+b", slog.New(slog.NewTextHandler(&log, nil)), c.Option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer con.Close(t.Context())
+	if r := await(t, con, kafka.Assigned); !slices.Equal(r.Partitions, []data.TopicPartition{tp("aab", 0)}) {
+		t.Errorf("assigned %v", r.Partitions)
+	}
+	c.CreateTopic("ab", 1, nil)
+	c.Values("ab", "x") // read after a second look at all topics
+	if got := values(collect(t, con, 1)); got != "x" {
+		t.Errorf("got %s", got)
+	}
+	if n := strings.Count(log.String(), "topic is not read: topics.regex can't be matched"); n != 1 || !strings.Contains(log.String(), long+"c") {
+		t.Errorf("told %d times:\n%s", n, log.String())
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,4 +75,22 @@ func contextEnded() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx, cancel
+}
+
+// logged is a log that may be read while others write.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

@@ -61,7 +61,7 @@ func (c *Consumer) join() error {
 	if c.lag != nil {
 		m.workers.Go(m.lagLoop)
 	}
-	if c.cfg.discover != nil {
+	if c.cfg.pattern != nil {
 		m.workers.Go(m.discoverLoop)
 	}
 	return nil
@@ -402,10 +402,12 @@ func (c *Consumer) notMember() error {
 	}
 }
 
-// discoverLoop finds topics for patterns that only regexp2 knows.
+// discoverLoop finds the topics of a pattern and gives them to the client, at once and then every
+// metadata.max.age.ms, so that a rebalance brings in those that are new.
 func (m *membership) discoverLoop() {
 	var interval time.Duration
-	known := map[string]int{} // topic -> times missing
+	known := map[string]int{}      // topic -> times missing
+	unmatched := map[string]bool{} // topics on which the pattern takes too many steps
 	for wait := time.Duration(0); ; wait = interval {
 		timer := time.NewTimer(wait)
 		select {
@@ -414,7 +416,7 @@ func (m *membership) discoverLoop() {
 			return
 		case <-timer.C:
 		}
-		if !m.discover(known) {
+		if !m.discover(known, unmatched) {
 			interval = min(time.Second, m.c.cfg.metadataAge)
 			continue
 		}
@@ -423,7 +425,7 @@ func (m *membership) discoverLoop() {
 }
 
 // discover looks at all topics once.
-func (m *membership) discover(known map[string]int) bool {
+func (m *membership) discover(known map[string]int, unmatched map[string]bool) bool {
 	ctx, cancel := context.WithTimeout(m.ctx, 30*time.Second)
 	defer cancel()
 	req := kmsg.NewPtrMetadataRequest()
@@ -436,7 +438,15 @@ func (m *membership) discover(known map[string]int) bool {
 	var added, gone []string
 	seen := map[string]bool{}
 	for _, t := range resp.Topics {
-		if t.Topic == nil || t.IsInternal || t.ErrorCode != 0 || !m.c.cfg.discover(*t.Topic) {
+		if t.Topic == nil || t.IsInternal && !m.c.cfg.internal || t.ErrorCode != 0 {
+			continue
+		}
+		matches, err := m.c.cfg.pattern.MatchString(*t.Topic)
+		if err != nil && !unmatched[*t.Topic] {
+			unmatched[*t.Topic] = true
+			m.c.log.Warn("topic is not read: topics.regex can't be matched with its name", "topic", *t.Topic, "error", err)
+		}
+		if !matches {
 			continue
 		}
 		seen[*t.Topic] = true

@@ -6,17 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"time"
 	"unicode/utf8"
-
-	"github.com/dlclark/regexp2"
 
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/config/properties"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/java"
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
@@ -177,10 +174,10 @@ type envProvider struct {
 }
 
 func (p *envProvider) Configure(_ context.Context, params map[string]string) error {
-	allowed := func(string) (bool, error) { return true, nil }
+	var allowed *regex.Regexp // nil: all
 	if pattern, ok := params[allowlistPattern]; ok {
 		var err error
-		if allowed, err = fullMatch(pattern); err != nil {
+		if allowed, err = regex.Compile(pattern); err != nil {
 			return config.Invalid(allowlistPattern, pattern, err.Error())
 		}
 	}
@@ -190,7 +187,11 @@ func (p *envProvider) Configure(_ context.Context, params map[string]string) err
 		if !ok || name == "" {
 			continue
 		}
-		match, err := allowed(name)
+		match := true
+		var err error
+		if allowed != nil {
+			match, err = allowed.MatchString(name)
+		}
 		if err != nil {
 			return errs.Config.Wrap(err, "%s can't be matched with the variable %s", allowlistPattern, name)
 		}
@@ -199,30 +200,6 @@ func (p *envProvider) Configure(_ context.Context, params map[string]string) err
 		}
 	}
 	return nil
-}
-
-// fullMatch is a test of whole names against a pattern in Java's syntax. Patterns that Go's own
-// package can read are safe from endless backtracking and match the same names; others, with
-// look-ahead and the like, get a second for each name.
-func fullMatch(pattern string) (func(string) (bool, error), error) {
-	whole := `\A(?:` + pattern + `)\z`
-	// The pattern by itself must be one too: a)|(b becomes one by what is put around it.
-	if _, err := regexp.Compile(pattern); err == nil {
-		re, err := regexp.Compile(whole)
-		if err != nil {
-			return nil, err
-		}
-		return func(name string) (bool, error) { return re.MatchString(name), nil }, nil
-	}
-	if _, err := regexp2.Compile(pattern, regexp2.None); err != nil {
-		return nil, err
-	}
-	re, err := regexp2.Compile(whole, regexp2.None)
-	if err != nil {
-		return nil, err
-	}
-	re.MatchTimeout = time.Second
-	return re.MatchString, nil
 }
 
 func (p *envProvider) Get(_ context.Context, path string, keys []string) (Data, error) {

@@ -132,6 +132,8 @@ func TestEnvVar(t *testing.T) {
 		{map[string]string{"allowlist.pattern": "A.*"}, map[string]string{"A": "1", "AB": "2=3"}},
 		{map[string]string{"allowlist.pattern": "(?!SECRET).*"}, map[string]string{"A": "1", "AB": "2=3", "EMPTY": ""}},
 		{map[string]string{"allowlist.pattern": ""}, map[string]string{}},
+		{map[string]string{"allowlist.pattern": "A[A-Z&&[^C]]?"}, map[string]string{"A": "1", "AB": "2=3"}},
+		{map[string]string{"allowlist.pattern": `\p{javaUpperCase}++`}, map[string]string{"A": "1", "AB": "2=3", "SECRET": "x", "EMPTY": ""}},
 	} {
 		p := &envProvider{environ: environ}
 		if err := p.Configure(t.Context(), tt.params); err != nil {
