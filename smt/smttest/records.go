@@ -108,8 +108,31 @@ func wide(n int) *data.Map {
 }
 
 // Random makes a record of any form, the same for the same seed, for fuzz tests.
-func Random(seed uint64) data.Record {
-	g := generator{rand.New(rand.NewPCG(seed, 1))}
+func Random(seed uint64) data.Record { return RandomFrom(rand.New(rand.NewPCG(seed, 1))) }
+
+// Bytes draws numbers from the bytes that a fuzz test is given, and when they are used up from what
+// they seed: so each byte decides one thing in what is made of the numbers.
+func Bytes(b []byte) *rand.Rand { return rand.New(&byteSource{b, rand.NewPCG(uint64(len(b)), 1)}) }
+
+type byteSource struct {
+	left []byte
+	rest *rand.PCG
+}
+
+// Uint64 implements rand.Source.
+func (s *byteSource) Uint64() uint64 {
+	n := s.rest.Uint64()
+	if len(s.left) == 0 {
+		return n
+	}
+	n = uint64(s.left[0])<<56 | n>>8
+	s.left = s.left[1:]
+	return n
+}
+
+// RandomFrom is Random by numbers from anywhere.
+func RandomFrom(numbers *rand.Rand) data.Record {
+	g := generator{numbers}
 	r := data.Record{Topic: g.text()}
 	r.KeySchema, r.Key = g.typed(3)
 	r.ValueSchema, r.Value = g.typed(4)

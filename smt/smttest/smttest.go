@@ -94,6 +94,10 @@ func checkRequired(t *testing.T, def *config.Def, configure func(map[string]stri
 	}
 }
 
+// ErrMisfit is the mistake of a value that doesn't fit its schema, which some Java classes make and
+// copies of them have to.
+var ErrMisfit = errors.New("doesn't fit its schema")
+
 // CheckRecord applies a configured transform to two equal records and says what it does wrong,
 // if it does.
 func CheckRecord(tr smt.Transform, make func() data.Record) error {
@@ -165,7 +169,7 @@ func checkFits(in, out *data.Record) error {
 			continue
 		}
 		if err := data.ValidateValue(schema, value); err != nil {
-			return fmt.Errorf("the new %s doesn't fit its schema: %w", side, err)
+			return fmt.Errorf("the new %s %w: %w", side, ErrMisfit, err)
 		}
 	}
 	return nil

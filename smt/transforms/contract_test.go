@@ -9,7 +9,6 @@ import (
 
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
-	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/smttest"
 	"github.com/troupe-connect/troupe/smt/transforms"
 )
@@ -43,14 +42,9 @@ var contractConfigs = map[string][]props{
 	"ValueToKey":      {{"fields": "a"}, {"fields": "a,d"}, {"fields": "b,b"}},
 }
 
-func simpleName(p smt.Plugin) string {
-	name, _, _ := strings.Cut(p.Class[strings.LastIndexByte(p.Class, '.')+1:], "$")
-	return name
-}
-
 func TestContract(t *testing.T) {
 	for _, p := range transforms.Plugins() {
-		configs := contractConfigs[simpleName(p)]
+		configs := contractConfigs[smttest.SimpleName(p)]
 		if len(configs) == 0 {
 			t.Errorf("no configuration for %s", p.Class)
 		}
@@ -124,7 +118,7 @@ func describe(k *config.Key) javaKey {
 func FuzzTransforms(f *testing.F) {
 	plugins := transforms.Plugins()
 	for i, p := range plugins {
-		for _, c := range contractConfigs[simpleName(p)] {
+		for _, c := range contractConfigs[smttest.SimpleName(p)] {
 			raw, err := json.Marshal(c)
 			if err != nil {
 				f.Fatal(err)

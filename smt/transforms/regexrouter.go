@@ -3,8 +3,6 @@ package transforms
 import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
-	"github.com/troupe-connect/troupe/connectors/errs"
-	"github.com/troupe-connect/troupe/connectors/java/regex"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -15,62 +13,28 @@ func regexRouterConfig() *config.Def {
 	)
 }
 
-// regexRouter replaces topics that match. The answer for a topic is kept, since a task sees few.
+// regexRouter replaces topics that match.
 type regexRouter struct {
 	kit.Base
-	re          *regex.Regexp
-	replacement string
-	last, to    string // the topic seen last and what it became
-	known       map[string]routed
+	router *kit.Router
 }
-
-type routed struct {
-	topic string
-	err   error
-}
-
-const maxTopics = 4096
 
 func (t *regexRouter) Configure(props map[string]string) error {
 	v, err := regexRouterConfig().Parse(props)
 	if err != nil {
 		return err
 	}
-	t.replacement = v.String("replacement")
-	if t.re, err = regex.Compile(v.String("regex")); err != nil {
+	if t.router, err = kit.NewRouter(v.String("regex"), v.String("replacement")); err != nil {
 		return config.Invalid("regex", v.String("regex"), "Invalid regex: "+err.Error())
 	}
 	return nil
 }
 
 func (t *regexRouter) Apply(r *data.Record) (*data.Record, error) {
-	if r.Topic == t.last && t.last != "" {
-		r.Topic = t.to
-		return r, nil
+	topic, _, err := t.router.Route(r.Topic)
+	if err != nil {
+		return nil, err
 	}
-	known, ok := t.known[r.Topic]
-	if !ok {
-		known.topic, known.err = t.route(r.Topic)
-		if t.known == nil || len(t.known) >= maxTopics {
-			t.known = map[string]routed{}
-		}
-		t.known[r.Topic] = known
-	}
-	if known.err != nil {
-		return nil, known.err
-	}
-	t.last, t.to = r.Topic, known.topic
-	r.Topic = known.topic
+	r.Topic = topic
 	return r, nil
-}
-
-func (t *regexRouter) route(topic string) (string, error) {
-	ok, err := t.re.MatchString(topic)
-	if err == nil && ok {
-		topic, err = t.re.ReplaceFirst(topic, t.replacement)
-	}
-	if err != nil && errs.KindOf(err) == nil {
-		return "", errs.Data.Wrap(err, "regex %q on topic %q", t.re, topic)
-	}
-	return topic, err
 }

@@ -11,8 +11,10 @@ import (
 	"github.com/troupe-connect/troupe/connectors/filestream"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 	"github.com/troupe-connect/troupe/connectors/verifiable"
+	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/predicates"
 	"github.com/troupe-connect/troupe/smt/transforms"
+	"github.com/troupe-connect/troupe/smt/transforms/debezium"
 )
 
 // KafkaVersion is the version of Kafka Connect that Troupe answers as, and that its copies of
@@ -31,8 +33,10 @@ func Plugins() []plugin.Plugin {
 	for _, p := range primitive.Plugins() {
 		all = append(all, p)
 	}
-	for _, p := range transforms.Plugins() {
-		all = append(all, p)
+	for _, family := range [][]smt.Plugin{transforms.Plugins(), debezium.Plugins()} {
+		for _, p := range family {
+			all = append(all, p)
+		}
 	}
 	for _, p := range predicates.Plugins() {
 		all = append(all, p)

@@ -1,0 +1,369 @@
+package debezium
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
+)
+
+// A node of JSON is nil, a string, a bool, an int32, int64, *big.Int or float64 by size and form,
+// a []any, or a *jsonObject.
+type jsonObject struct {
+	names  []string
+	values []any
+}
+
+func (o *jsonObject) get(name string) (any, bool) {
+	for i := range o.names {
+		if o.names[i] == name {
+			return o.values[i], true
+		}
+	}
+	return nil, false
+}
+
+// put sets a member: the last of a name counts, at the place of the first.
+func (o *jsonObject) put(name string, value any) {
+	for i := range o.names {
+		if o.names[i] == name {
+			o.values[i] = value
+			return
+		}
+	}
+	o.names, o.values = append(o.names, name), append(o.values, value)
+}
+
+const maxJSONDepth = 1000 // as the Java parser has it
+
+// parseJSONPayload reads text that begins with an object or array. What follows the first value is
+// ignored.
+func parseJSONPayload(text string) (any, error) {
+	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
+		if text == "" {
+			return nil, errors.New("empty text is no JSON")
+		}
+		return nil, errs.IllegalArgument.New("Unable to parse payload starting with '%s'", string([]rune(text)[:1]))
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	return readJSON(d, 0)
+}
+
+func readJSON(d *json.Decoder, depth int) (any, error) {
+	token, err := d.Token()
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, err
+	}
+	if depth > maxJSONDepth {
+		return nil, errs.IllegalArgument.New("JSON is nested deeper than %d levels", maxJSONDepth)
+	}
+	switch v := token.(type) {
+	case json.Delim:
+		if v == '[' {
+			return readJSONArray(d, depth)
+		}
+		return readJSONObject(d, depth)
+	case json.Number:
+		return jsonNumber(string(v))
+	}
+	return token, nil
+}
+
+func readJSONArray(d *json.Decoder, depth int) (any, error) {
+	list := []any{}
+	for d.More() {
+		v, err := readJSON(d, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	_, err := d.Token()
+	return list, noEOF(err)
+}
+
+func readJSONObject(d *json.Decoder, depth int) (any, error) {
+	o := &jsonObject{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return nil, noEOF(err)
+		}
+		name, _ := token.(string)
+		v, err := readJSON(d, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		o.put(name, v)
+	}
+	_, err := d.Token()
+	return o, noEOF(err)
+}
+
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func jsonNumber(text string) (any, error) {
+	const maxDigits = 1000 // as the Java parser has it
+	if len(text) > maxDigits {
+		return nil, errs.IllegalArgument.New("a number in JSON is longer than %d digits", maxDigits)
+	}
+	if strings.ContainsAny(text, ".eE") {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil && !math.IsInf(f, 0) {
+			return nil, err
+		}
+		return f, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		big, _ := new(big.Int).SetString(text, 10)
+		return big, nil
+	}
+	if int64(int32(n)) == n {
+		return int32(n), nil
+	}
+	return n, nil
+}
+
+// jsonPayload makes schemas of JSON.
+type jsonPayload struct {
+	keepNull bool // null fields are optional BYTES instead of being left out
+	names    adjuster
+}
+
+// schema is the schema of a node, nil for what is left out. key names structs, and those in them
+// by it and their field.
+func (p *jsonPayload) schema(key string, node any) (*data.Schema, error) {
+	switch v := node.(type) {
+	case string:
+		return data.OptionalStringSchema, nil
+	case bool:
+		return data.OptionalBooleanSchema, nil
+	case int32:
+		return data.OptionalInt32Schema, nil
+	case int64:
+		return data.OptionalInt64Schema, nil
+	case float64, *big.Int:
+		return data.OptionalFloat64Schema, nil
+	case []any:
+		if len(v) == 0 {
+			return nil, nil
+		}
+		elem, err := p.element(key, v)
+		if err != nil {
+			return nil, err
+		}
+		return data.ArrayOf(elem).Optional().Build()
+	case *jsonObject:
+		return p.object(key, v)
+	}
+	if p.keepNull {
+		return data.OptionalBytesSchema, nil
+	}
+	return nil, nil
+}
+
+func (p *jsonPayload) object(key string, o *jsonObject) (*data.Schema, error) {
+	b := data.NewBuilder(data.StructType).Name(key).Optional()
+	for i, name := range o.names {
+		name = p.names.adjust(name)
+		path := name
+		if kit.Trim(key) != "" {
+			path = key + "." + name
+		}
+		schema, err := p.schema(path, o.values[i])
+		if err != nil {
+			return nil, err
+		}
+		if schema != nil && !b.HasField(name) {
+			b.Field(name, schema)
+		}
+	}
+	return b.Build()
+}
+
+// element is the schema of an array's elements, which must be of one kind.
+func (p *jsonPayload) element(key string, list []any) (*data.Schema, error) {
+	sample, err := p.sample(list)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := sample.(*jsonObject); !ok {
+		schema, err := p.schema("", sample)
+		if err == nil && schema == nil {
+			err = errs.Connect.New("Array '' has unrecognized member schema.")
+		}
+		return schema, err
+	}
+	var all []*data.Schema // each once, in order
+	for _, e := range list {
+		o, ok := e.(*jsonObject)
+		if !ok {
+			continue
+		}
+		schema, err := p.object(key, o)
+		if err != nil {
+			return nil, err
+		}
+		known := false
+		for _, s := range all {
+			known = known || data.SchemaEqual(s, schema)
+		}
+		if !known {
+			all = append(all, schema)
+		}
+	}
+	merged := all[0]
+	for _, s := range all[1:] {
+		if merged, err = mergeSchemas(merged, s); err != nil {
+			return nil, err
+		}
+	}
+	return merged, nil
+}
+
+// sample is the first element that isn't null; the others must be of its kind.
+func (p *jsonPayload) sample(list []any) (any, error) {
+	var first any
+	for _, e := range list {
+		switch {
+		case e == nil:
+			continue
+		case first == nil:
+			first = e
+		}
+		if kindOf(e) != kindOf(first) {
+			return nil, errs.Connect.New("Field is not a homogenous array (%s x %s).", jsonText(first), kindOf(e))
+		}
+		if kindOf(e) == "NUMBER" && numberSchema(e) != numberSchema(first) {
+			return nil, errs.Connect.New("Field is not a homogenous array (%s x %s), different number types (%s x %s)",
+				jsonText(first), jsonText(e), numberSchema(first), numberSchema(e))
+		}
+	}
+	return first, nil
+}
+
+func numberSchema(node any) *data.Schema {
+	switch node.(type) {
+	case int32:
+		return data.OptionalInt32Schema
+	case int64:
+		return data.OptionalInt64Schema
+	}
+	return data.OptionalFloat64Schema
+}
+
+func kindOf(node any) string {
+	switch node.(type) {
+	case string:
+		return "STRING"
+	case bool:
+		return "BOOLEAN"
+	case []any:
+		return "ARRAY"
+	case *jsonObject:
+		return "OBJECT"
+	case nil:
+		return "NULL"
+	}
+	return "NUMBER"
+}
+
+// jsonText is the text of a value node; arrays and objects have none.
+func jsonText(node any) string {
+	switch node.(type) {
+	case []any, *jsonObject:
+		return ""
+	}
+	return data.Text(node)
+}
+
+// mergeSchemas adds the fields of one struct that another lacks, or has only as null.
+func mergeSchemas(left, right *data.Schema) (*data.Schema, error) {
+	fields := append([]data.Field(nil), left.Fields()...)
+	for _, f := range right.Fields() {
+		i := left.FieldIndex(f.Name)
+		if i < 0 {
+			fields = append(fields, f)
+		} else if fields[i].Schema.Type() == data.Bytes && f.Schema.Type() != data.Bytes {
+			fields[i].Schema = f.Schema
+		}
+	}
+	b := data.NewBuilder(data.StructType).Basics(left)
+	for _, f := range fields {
+		b.Field(f.Name, f.Schema)
+	}
+	return b.Build()
+}
+
+// jsonStruct is a document as a struct of the schema that was made of it.
+func jsonStruct(node any, schema *data.Schema) (*data.Struct, error) {
+	if schema == nil {
+		return nil, errs.Data.New("Not a struct schema: null")
+	}
+	if schema.Type() != data.StructType {
+		return nil, errs.Data.New("Not a struct schema: %s", schema)
+	}
+	s := data.NewStruct(schema)
+	o, ok := node.(*jsonObject)
+	if !ok {
+		return s, nil
+	}
+	for i, f := range schema.Fields() {
+		v, ok := o.get(f.Name)
+		if !ok {
+			continue
+		}
+		value, err := jsonValue(v, f.Schema)
+		if err != nil {
+			return nil, err
+		}
+		if err := kit.Set(s, i, value); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func jsonValue(node any, schema *data.Schema) (any, error) {
+	switch v := node.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			var elem *data.Schema
+			if schema != nil {
+				elem = schema.ValueSchema()
+			}
+			var err error
+			if list[i], err = jsonValue(e, elem); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case *jsonObject:
+		s, err := jsonStruct(v, schema)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	case *big.Int:
+		return data.Decimal{Unscaled: v}, nil
+	}
+	return node, nil
+}
