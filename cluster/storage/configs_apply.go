@@ -183,8 +183,12 @@ func (t *configTable) applyConnector(name string, v any) (event, error) {
 	if err != nil {
 		return nil, err
 	}
+	at := t.state.offset - 1 // of the record that is applied
 	t.change(name, func(c *connectorState) {
-		c.config = config
+		if c.config == nil {
+			c.born = at
+		}
+		c.config, c.version = config, at
 		if c.target == "" {
 			c.target = state.TargetStarted
 		}

@@ -32,6 +32,8 @@ type ConfigState struct {
 // connectorState is what the topic says of one connector. Its maps are never changed, only replaced.
 type connectorState struct {
 	config       map[string]string // nil: there is none
+	born         int64             // offset of the record that made the connector
+	version      int64             // offset of the record with config
 	target       state.TargetState // "": unknown
 	count        int               // of the last commit
 	tasks        map[int]map[string]string
@@ -70,6 +72,25 @@ func (s *ConfigState) Contains(connector string) bool { return s.connectors[conn
 func (s *ConfigState) Config(connector string) (map[string]string, bool) {
 	c := s.connectors[connector].config
 	return c, c != nil
+}
+
+// Born is the offset of the record that made a connector, or of the oldest that was left of it when this
+// worker began to read; it tells a connector from another of the same name that was there before. -1 if
+// there is none.
+func (s *ConfigState) Born(connector string) int64 {
+	if c := s.connectors[connector]; c.config != nil {
+		return c.born
+	}
+	return -1
+}
+
+// Version is the offset of the record that holds a connector's configuration: another one for each time
+// that it was written, also with the same content. -1 if there is none.
+func (s *ConfigState) Version(connector string) int64 {
+	if c := s.connectors[connector]; c.config != nil {
+		return c.version
+	}
+	return -1
 }
 
 // Applied is the raw configuration that a connector had when its task configurations were last committed

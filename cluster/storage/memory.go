@@ -2,10 +2,12 @@ package storage
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 
+	"github.com/troupe-connect/troupe/cluster/kafkalog"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -174,116 +176,78 @@ func (s *MemoryStatusStore) ResetTopics(connector string) {
 	delete(s.topics, connector)
 }
 
-// MemoryConfigStore keeps the configurations of a standalone worker. Maps and slices are copied
-// on the way in and out. It is safe for concurrent use.
+// MemoryConfigStore keeps the configurations of a standalone worker. It is a config topic that nobody else
+// writes to: what is put is applied as the record that a ConfigStore would write, and the listener is told
+// in the same way, on the goroutine that puts. It is safe for concurrent use.
 type MemoryConfigStore struct {
-	mu         sync.RWMutex
-	connectors map[string]memoryConfig
+	listener ConfigListener // nil: nobody listens
+
+	writing sync.Mutex // held until the listener was told; taken before mu
+	mu      sync.Mutex
+	table   *configTable
+	next    int64 // offset of the next record
 }
 
-type memoryConfig struct {
-	config  map[string]string
-	target  state.TargetState
-	tasks   []map[string]string
-	applied map[string]string // the config from which tasks were made
+// NewMemoryConfigStore makes an empty store. listener may be nil; it may read the store but not write to it.
+func NewMemoryConfigStore(listener ConfigListener, log *slog.Logger) *MemoryConfigStore {
+	return &MemoryConfigStore{listener: listener, table: newConfigTable(log)}
 }
 
-// NewMemoryConfigStore makes an empty store.
-func NewMemoryConfigStore() *MemoryConfigStore {
-	return &MemoryConfigStore{connectors: map[string]memoryConfig{}}
-}
-
-// Connectors are the names of the connectors, ordered.
-func (s *MemoryConfigStore) Connectors() []string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Sorted(maps.Keys(s.connectors))
-}
-
-// Config is a connector's raw configuration and whether there is one.
-func (s *MemoryConfigStore) Config(name string) (map[string]string, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	c, ok := s.connectors[name]
-	return maps.Clone(c.config), ok
-}
-
-// PutConfig stores a connector's raw configuration. A target of "" leaves the target state of a
-// known connector, and starts a new one.
-func (s *MemoryConfigStore) PutConfig(name string, config map[string]string, target state.TargetState) {
+// Snapshot is what was put so far. It costs nothing.
+func (s *MemoryConfigStore) Snapshot() *ConfigState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := s.connectors[name]
-	c.config = maps.Clone(config)
-	switch {
-	case target != "":
-		c.target = target
-	case c.target == "":
-		c.target = state.TargetStarted
+	return s.table.snapshot()
+}
+
+func (s *MemoryConfigStore) apply(pairs ...kafkalog.Pair) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	var events []event
+	s.mu.Lock()
+	for _, p := range pairs {
+		if e := s.table.apply(p.Key, p.Value, s.next); e != nil {
+			events = append(events, e)
+		}
+		s.next++
 	}
-	s.connectors[name] = c
+	s.mu.Unlock()
+	if s.listener == nil {
+		return
+	}
+	for _, e := range events {
+		e(s.listener)
+	}
+}
+
+// PutConnector stores a connector's raw configuration. A target of "" leaves the target state of a known
+// connector, and starts a new one.
+func (s *MemoryConfigStore) PutConnector(connector string, config map[string]string, target state.TargetState) {
+	var pairs []kafkalog.Pair
+	if target != "" {
+		pairs = append(pairs, targetRecord(connector, target))
+	}
+	s.apply(append(pairs, connectorRecord(connector, config))...)
 }
 
 // RemoveConnector forgets a connector with its tasks and target state.
-func (s *MemoryConfigStore) RemoveConnector(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.connectors, name)
+func (s *MemoryConfigStore) RemoveConnector(connector string) {
+	s.apply(record(connectorPrefix+connector, nil), record(targetStatePrefix+connector, nil))
 }
 
-// Target is a connector's target state, "" if it is unknown.
-func (s *MemoryConfigStore) Target(name string) state.TargetState {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.connectors[name].target
-}
-
-// PutTarget stores the target state of a connector; an error of kind errs.NotFound if it is
-// unknown.
-func (s *MemoryConfigStore) PutTarget(name string, target state.TargetState) error {
-	return s.change(name, func(c *memoryConfig) { c.target = target })
-}
-
-// PutTasks stores the raw configurations of a connector's tasks, in order, as made from its
-// present configuration; an error of kind errs.NotFound if it is unknown.
-func (s *MemoryConfigStore) PutTasks(name string, configs []map[string]string) error {
-	return s.change(name, func(c *memoryConfig) {
-		c.tasks = cloneAll(configs)
-		c.applied = c.config
-	})
-}
-
-func (s *MemoryConfigStore) change(name string, f func(*memoryConfig)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, ok := s.connectors[name]
-	if !ok {
-		return errs.NotFound.New("Connector %s not found", name)
+// PutTasks stores the raw configurations of all of a connector's tasks and puts them in force.
+func (s *MemoryConfigStore) PutTasks(connector string, configs []map[string]string) {
+	var pairs []kafkalog.Pair
+	for n, config := range configs {
+		pairs = append(pairs, taskRecord(state.TaskID{Connector: connector, Task: n}, config))
 	}
-	f(&c)
-	s.connectors[name] = c
-	return nil
+	s.apply(append(pairs, commitRecord(connector, len(configs)))...)
 }
 
-// Tasks are the raw configurations of a connector's tasks.
-func (s *MemoryConfigStore) Tasks(name string) []map[string]string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return cloneAll(s.connectors[name].tasks)
+// PutTarget stores what the user wants of a connector.
+func (s *MemoryConfigStore) PutTarget(connector string, target state.TargetState) {
+	s.apply(targetRecord(connector, target))
 }
 
-// Applied is the configuration from which the tasks were made, nil before PutTasks: when it
-// differs from Config, tasks are to be made anew.
-func (s *MemoryConfigStore) Applied(name string) map[string]string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return maps.Clone(s.connectors[name].applied)
-}
-
-func cloneAll(in []map[string]string) []map[string]string {
-	out := make([]map[string]string, len(in))
-	for i, m := range in {
-		out[i] = maps.Clone(m)
-	}
-	return out
-}
+// PutRestartRequest asks the worker to restart what it runs of a connector.
+func (s *MemoryConfigStore) PutRestartRequest(r RestartRequest) { s.apply(restartRecord(r)) }

@@ -1,12 +1,11 @@
 package storage
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/troupe-connect/troupe/cluster/state"
-	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
 func TestMemoryStatusStore(t *testing.T) {
@@ -38,37 +37,69 @@ func TestMemoryStatusStore(t *testing.T) {
 	}
 }
 
+// listened is a ConfigListener that writes down what it is told.
+type listened struct {
+	nobody
+	book []string
+}
+
+func (h *listened) ConnectorUpdated(name string) { h.book = append(h.book, "updated "+name) }
+func (h *listened) ConnectorRemoved(name string) { h.book = append(h.book, "removed "+name) }
+func (h *listened) TargetChanged(name string)    { h.book = append(h.book, "target "+name) }
+func (h *listened) RestartRequested(r RestartRequest) {
+	h.book = append(h.book, fmt.Sprint("restart ", r))
+}
+func (h *listened) TasksUpdated(name string, ids []state.TaskID) {
+	h.book = append(h.book, fmt.Sprint("tasks ", name, ids))
+}
+
+// nobody is a ConfigListener that doesn't listen.
+type nobody struct{}
+
+func (nobody) SessionKeyUpdated(SessionKey)      {}
+func (nobody) LoggerLevelChanged(string, string) {}
+
 func TestMemoryConfigStore(t *testing.T) {
-	s := NewMemoryConfigStore()
-	if err := s.PutTasks("c", nil); !errors.Is(err, errs.NotFound) {
-		t.Errorf("tasks of an unknown connector: %v", err)
-	}
+	var h listened
+	s := NewMemoryConfigStore(&h, silent())
 	in := map[string]string{"k": "1"}
-	s.PutConfig("c", in, state.TargetStopped)
+	s.PutConnector("c", in, state.TargetStopped)
 	in["k"] = "changed"
-	s.PutConfig("c", map[string]string{"k": "2"}, "")
-	if got, ok := s.Config("c"); !ok || got["k"] != "2" || s.Target("c") != state.TargetStopped {
-		t.Errorf("%v %v %v", got, ok, s.Target("c"))
+	born := s.Snapshot().Born("c")
+	first := s.Snapshot()
+	s.PutConnector("c", map[string]string{"k": "2"}, "")
+	now := s.Snapshot()
+	if got, ok := now.Config("c"); !ok || got["k"] != "2" || now.Target("c") != state.TargetStopped {
+		t.Errorf("%v %v %v", got, ok, now.Target("c"))
 	}
-	if s.Applied("c") != nil {
-		t.Error("applied before there were tasks")
+	if got, _ := first.Config("c"); got["k"] != "1" {
+		t.Errorf("a snapshot changed: %v", got)
 	}
-	if err := s.PutTasks("c", []map[string]string{{"t": "0"}}); err != nil {
-		t.Fatal(err)
+	if _, ever := now.Applied("c"); ever || now.Born("c") != born || now.Version("c") <= first.Version("c") {
+		t.Errorf("applied before there were tasks: %v; born %d then %d, version %d then %d", ever, born, now.Born("c"), first.Version("c"), now.Version("c"))
 	}
-	s.PutConfig("c", map[string]string{"k": "3"}, "")
-	if got := s.Tasks("c"); len(got) != 1 || got[0]["t"] != "0" || s.Applied("c")["k"] != "2" {
-		t.Errorf("tasks %v applied %v", got, s.Applied("c"))
+	s.PutTasks("c", []map[string]string{{"t": "0"}})
+	s.PutConnector("c", map[string]string{"k": "3"}, "")
+	now = s.Snapshot()
+	if applied, _ := now.Applied("c"); len(now.TaskConfigs("c")) != 1 || now.TaskConfigs("c")[0]["t"] != "0" || applied["k"] != "2" {
+		t.Errorf("tasks %v applied %v", now.TaskConfigs("c"), applied)
 	}
-	if err := s.PutTarget("c", state.TargetPaused); err != nil || s.Target("c") != state.TargetPaused {
-		t.Errorf("target %v, %v", s.Target("c"), err)
-	}
-	s.PutConfig("d", nil, "")
-	if got := fmt.Sprint(s.Connectors(), s.Target("d")); got != "[c d]STARTED" {
-		t.Error(got)
+	s.PutTarget("c", state.TargetPaused)
+	s.PutRestartRequest(RestartRequest{Connector: "c", IncludeTasks: true})
+	s.PutConnector("d", map[string]string{}, "")
+	if now = s.Snapshot(); fmt.Sprint(now.Connectors(), now.Target("c"), now.Target("d")) != "[c d]PAUSEDSTARTED" {
+		t.Errorf("%v %v %v", now.Connectors(), now.Target("c"), now.Target("d"))
 	}
 	s.RemoveConnector("c")
-	if _, ok := s.Config("c"); ok || len(s.Tasks("c")) != 0 || s.Target("c") != "" {
+	if now = s.Snapshot(); now.Contains("c") || now.TaskCount("c") != 0 || now.Target("c") != "" || now.Born("c") != -1 || now.Version("c") != -1 {
 		t.Error("removed connector is known")
+	}
+	s.PutConnector("c", map[string]string{"k": "3"}, "")
+	if again := s.Snapshot().Born("c"); again <= born {
+		t.Errorf("made again it was born at %d, before at %d", again, born)
+	}
+	want := "updated c, updated c, tasks c[c-0], updated c, target c, restart {c false true}, updated d, removed c, updated c"
+	if got := strings.Join(h.book, ", "); got != want {
+		t.Errorf("the listener was told %s, want %s", got, want)
 	}
 }
