@@ -78,8 +78,12 @@ var layoutRules = []struct {
 	{"actors/pipeline", []string{"$below", "actors/act", "actors/host", "actors/settings", "codecs/json"}}, // dead letters of sources are JSON
 	{"actors/task", []string{"$below", "actors/act", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline"}},
 	{"actors/connector", []string{"$below", "actors/act", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task"}},
+	{"actors/herd", []string{"cluster/state"}}, // pure: what it decides on is given
+	{"actors/member", []string{"$below", "actors/act", "actors/settings"}},
+	{"actors/api", []string{"$below", "actors/act", "actors/host", "actors/settings", "actors/task", "actors/herd", "actors/member"}},
 	{"actors/worker", []string{
 		"$below", "actors/act", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task", "actors/connector",
+		"actors/herd", "actors/member", "actors/api",
 	}},
 	{"actors", []string{"$below", "actors/..."}},
 
@@ -246,6 +250,9 @@ func TestLayoutRules(t *testing.T) {
 		{"cluster/kafka/kafkatest", "cluster/kafka", false, true},
 		{"actors/task", "actors/pipeline", false, true},
 		{"actors/pipeline", "actors/task", false, false},
+		{"actors/herd", "cluster/storage", false, false},
+		{"actors/herd", "cluster/storage", true, true},
+		{"actors/api", "actors/worker", false, false},
 		{"actors/worker", "httpapi", false, false},
 		{"actors/worker", "connectors/filestream", false, false},
 		{"actors/worker", "connectors/filestream", true, true},

@@ -12,6 +12,7 @@ package actors
 import (
 	"context"
 
+	"github.com/troupe-connect/troupe/actors/api"
 	"github.com/troupe-connect/troupe/actors/worker"
 )
 
@@ -28,7 +29,7 @@ func Start(cfg Config) (*Worker, error) { return worker.Start(cfg) }
 type DistributedConfig = worker.DistributedConfig
 
 // Peers is the client to other workers.
-type Peers = worker.Peers
+type Peers = api.Peers
 
 // Distributed is a running worker of a cluster. It is an httpapi.Herder and an httpapi.Internal.
 type Distributed = worker.Distributed

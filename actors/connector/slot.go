@@ -148,6 +148,7 @@ func (s *Supervisor) gone(sl *slot, abandoned bool) {
 	s.answer(sl, act.ErrGone)
 	if sl.forget {
 		delete(s.slots, sl.task)
+		s.births[sl.task] = sl.inc
 		s.ctx.Send(s.ctx.Parent(), Stopped{s.name, sl.task, abandoned})
 	}
 	if abandoned {

@@ -27,6 +27,9 @@ type Supervisor struct {
 	target state.TargetState
 	slots  map[int]*slot // the connector object is ConnectorTask
 	byPID  map[string]*slot
+	// births are the incarnations of slots that were forgotten: an actor may still be on its way out when a
+	// task of the same number is started, and goes by its name until then.
+	births map[int]int
 
 	closing   bool
 	told      bool // AllStopped was sent
@@ -53,7 +56,7 @@ func PropsWith(env *task.Env, name string, f Factory) *actor.Props {
 	return act.Props(func() actor.Actor {
 		return &Supervisor{
 			env: env, name: name, make: f, log: env.Log.With("connector", name),
-			target: state.TargetStarted, slots: map[int]*slot{}, byPID: map[string]*slot{},
+			target: state.TargetStarted, slots: map[int]*slot{}, byPID: map[string]*slot{}, births: map[int]int{},
 		}
 	})
 }
@@ -125,7 +128,7 @@ func (s *Supervisor) Receive(c actor.Context) {
 func (s *Supervisor) slot(n int) *slot {
 	sl := s.slots[n]
 	if sl == nil {
-		sl = &slot{task: n, state: state.Unassigned}
+		sl = &slot{task: n, inc: s.births[n], state: state.Unassigned}
 		s.slots[n] = sl
 	}
 	return sl

@@ -45,6 +45,12 @@ func (h *Herd) Wanted(v View, name string, props map[string]string, configs []ma
 	return append(out, h.publish(v, name, f, false)...)
 }
 
+// Wants reports whether the connector object that runs here has said what its tasks should be.
+func (h *Herd) Wants(name string) bool {
+	f := h.flocks[name]
+	return f != nil && f.wanted != nil
+}
+
 // Published says that the publication that was ordered last is over, whatever came of it.
 func (h *Herd) Published(v View, name string) []Order {
 	f := h.flocks[name]

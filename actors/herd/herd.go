@@ -101,8 +101,8 @@ func New(v View) *Herd {
 // Generation is that of the assignment, -1 without one.
 func (h *Herd) Generation() int { return h.generation }
 
-// Assigned reports whether something is this worker's.
-func (h *Herd) Assigned(id state.TaskID) bool { return h.work[id] }
+// Work is what is assigned to this worker, less what was revoked.
+func (h *Herd) Work() state.WorkSet { return maps.Clone(h.work) }
 
 // Runs reports whether something runs here, or is being started, and is not about to stop.
 func (h *Herd) Runs(id state.TaskID) bool {
@@ -119,6 +119,18 @@ func (h *Herd) Running() state.WorkSet {
 		}
 	}
 	return out
+}
+
+// Known are the connectors that there are, and those that there were when they were last looked at, ordered.
+func (h *Herd) Known(v View) []string {
+	names := state.WorkSet{}
+	for name := range h.known {
+		names[state.ConnectorID(name)] = true
+	}
+	for _, name := range v.Connectors() {
+		names[state.ConnectorID(name)] = true
+	}
+	return names.Work().Connectors
 }
 
 // Idle reports whether nothing runs any more, not even on its way out.

@@ -79,11 +79,7 @@ func (g *gang) start(name string) *node {
 		g.t.Fatal(err)
 	}
 	g.nodes[n.url] = n
-	ctx, cancel := n.rest()
-	defer cancel()
-	if err := n.w.Ready(ctx); err != nil {
-		g.t.Fatalf("%s: %v", name, err)
-	}
+	g.wait(90*time.Second, name+" is in the group", func() bool { return n.w.Ready(g.t.Context()) == nil })
 	return n
 }
 
@@ -469,7 +465,7 @@ func TestClusterHerderBeginsAnew(t *testing.T) {
 		began := b.count("start c0") + b.count("start c1") + b.count("start c2")
 		b.blowUpAt("target state changed")
 		a.set("c1", state.TargetPaused)
-		g.wait(10*time.Second, "the herder begins anew", func() bool { return strings.Contains(b.logged(), "a part of the worker failed and begins anew") })
+		g.wait(10*time.Second, "the herder begins anew", func() bool { return strings.Contains(b.logged(), "a part of the worker failed and is started again") })
 		g.shows(20*time.Second, "c1", "PAUSED PAUSED PAUSED")
 		a.set("c1", state.TargetStarted)
 		for i := range 3 {

@@ -1,8 +1,10 @@
-// Package worker is the root of the actors: it starts the herder, watches over it, and stops
-// everything in order. Its Client is the door for REST: calls that may block (validation, admin
-// requests) run in the caller's goroutine, what changes the worker's mind is asked of the herder.
+// Package worker is the root of the actors: it starts the herder and, in a cluster, the membership of the
+// group, watches over them, and stops everything in order.
 //
-// Standalone mode only, so far: what a connector or task is, comes from memory; offsets come from
-// the file. The herder reads and writes through the stores of package cluster/storage, so that
-// distributed mode can put topics in their place.
+// The herder is the same in both modes. It carries out what package herd decides, and sees to it that the
+// stored statuses tell what runs: they are not only written when something changes, but compared with what
+// runs after each assignment and each change, and corrected. A standalone worker is one that is alone in its
+// group: what is configured is assigned to it at once, and the configurations are a topic in memory.
+//
+// Package api is the worker as REST sees it, package member its place in the group.
 package worker

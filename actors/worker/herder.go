@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -11,446 +12,301 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/api"
 	"github.com/troupe-connect/troupe/actors/connector"
+	"github.com/troupe-connect/troupe/actors/herd"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cluster/storage"
-	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
-// stores is what the herder knows. It outlives the herder: one that is started anew finds
-// everything here. REST reads it directly.
-type stores struct {
-	configs  *storage.MemoryConfigStore
-	statuses *storage.MemoryStatusStore
+// herderDeps is what a herder knows and uses. All of it outlives the herder.
+type herderDeps struct {
+	env      *task.Env
+	view     func() *storage.ConfigState
+	statuses statuses
+	board    *herd.Board
+	// rejoin has the work assigned anew.
+	rejoin func(reason string)
+	// publish has task configurations stored; it returns when that is done or of no use any more.
+	publish func(context.Context, herd.Publish)
+	// alone: the worker is standalone. Nobody else writes statuses, or clears them away.
+	alone bool
+
+	births int // of herders; touched in their turn only
 }
 
-// Requests to the herder. Every one is answered.
-type (
-	putConnector struct {
-		Name    string
-		Props   map[string]string
-		Initial state.TargetState // "" for STARTED of a new connector, else as it is
-		Create  bool              // an existing connector is an error
-		Done    act.Reply[bool]   // whether it is new
-	}
-	deleteConnector struct {
-		Name string
-		Done act.Reply[struct{}]
-	}
-	setTarget struct {
-		Name   string
-		Target state.TargetState
-		Done   act.Reply[struct{}]
-	}
-	restartConnector struct {
-		Name                     string
-		IncludeTasks, OnlyFailed bool
-		Plan                     act.Reply[state.ConnectorStatus]
-	}
-	restartOne struct {
-		ID   state.TaskID // Task is connector.ConnectorTask for the connector object
-		Done act.Reply[struct{}]
-	}
-	stopAll struct {
-		By   time.Time
-		Done act.Reply[[]string] // who did not stop in time
-	}
-	ping struct{ Done act.Reply[struct{}] }
-)
-
-// Fail lets the guard tell the asker that the herder failed on the request.
-func (m putConnector) Fail(err error) { m.Done.Fail(err) }
-
-// Fail lets the guard tell the asker that the herder failed on the request.
-func (m deleteConnector) Fail(err error) { m.Done.Fail(err) }
-
-// Fail lets the guard tell the asker that the herder failed on the request.
-func (m setTarget) Fail(err error) { m.Done.Fail(err) }
-
-// Fail lets the guard tell the asker that the herder failed on the request.
-func (m restartConnector) Fail(err error) { m.Plan.Fail(err) }
-
-// Fail lets the guard tell the asker that the herder failed on the request.
-func (m restartOne) Fail(err error) { m.Done.Fail(err) }
-
-// Fail lets the guard tell the asker that the herder failed on the request.
-func (m stopAll) Fail(err error) { m.Done.Fail(err) }
-
-// settleDue ends the wait of a request for the first task configurations.
-type settleDue struct {
-	name string
-	seq  int
+func (d *herderDeps) props() *actor.Props {
+	return act.Props(func() actor.Actor {
+		return &herder{
+			herderDeps: d, log: d.env.Log, sups: map[string]*actor.PID{}, leaving: state.WorkSet{}, closing: map[string]bool{}, failed: map[string]bool{}, publications: map[string]*publishing{},
+			tickets: map[herd.Ticket]func(){}, settles: map[string][]act.Reply[struct{}]{}, goners: map[string][]act.Reply[struct{}]{},
+		}
+	})
 }
 
-// settleTime is how long a request that makes or changes a connector waits for its tasks to be
-// known, so that the answer names them; a connector that hangs doesn't hold the request up longer.
-const settleTime = 5 * time.Second
-
-// member is a connector as the herder runs it.
-type member struct {
-	pid     *actor.PID
-	leaving bool // its supervisor stops everything; then it is forgotten
-	seq     int
-	settle  []act.Reply[bool]     // requests that wait for task configurations
-	isNew   bool                  // what they are told
-	after   []any                 // requests that came while it was leaving
-	gone    []act.Reply[struct{}] // requests that wait for its end
-	tasks   int                   // tasks 0..tasks-1 were started
-}
-
-// herder turns wishes into orders. It holds no plugin and does no I/O.
+// herder is the actor that carries out what the herd decides: it holds no plugin and does no I/O.
 type herder struct {
-	env     *task.Env
-	stores  *stores
-	log     *slog.Logger
-	members map[string]*member
+	*herderDeps
+	log  *slog.Logger
+	herd *herd.Herd
+	sups map[string]*actor.PID // supervisors by connector
+
+	leaving state.WorkSet   // what was told to stop and hasn't yet
+	closing map[string]bool // connectors of which everything was
+
+	publications map[string]*publishing
+	published    int // counts publications
+	tickets      map[herd.Ticket]func()
+	ticket       herd.Ticket
+	settles      map[string][]act.Reply[struct{}] // requests that wait for a connector's tasks to be known
+	failed       map[string]bool                  // connector objects that have failed since they were started
+	goners       map[string][]act.Reply[struct{}] // requests that wait for a connector's end
+	truth        truth
 
 	ctx       actor.Context // of the turn in progress
-	births    int
+	by        time.Time     // until when what is stopped in this turn has to have stopped
+	life      context.Context
+	end       context.CancelFunc
+	spawned   int
 	stopping  *stopAll
 	abandoned []string
 }
 
-func herderProps(env *task.Env, s *stores) *actor.Props {
-	return act.Props(func() actor.Actor {
-		return &herder{env: env, stores: s, log: env.Log, members: map[string]*member{}}
-	})
+// publishing is a publication under way.
+type publishing struct {
+	seq    int
+	cancel context.CancelFunc
 }
 
 // Receive handles one message and returns at once.
 func (h *herder) Receive(c actor.Context) {
-	h.ctx = c
+	h.ctx, h.by = c, time.Now().Add(h.env.Worker.TaskShutdownTimeout)
 	switch m := c.Message().(type) {
 	case *actor.Started:
-		h.recover()
+		h.begin()
+	case lookAround:
+		h.lookAround()
 	case ping:
 		m.Done.Send(struct{}{}, nil)
-	case putConnector:
-		h.put(m)
-	case deleteConnector:
-		h.delete(m)
-	case setTarget:
-		h.setTarget(m)
-	case restartConnector:
-		h.restartConnector(m)
+	case assigned:
+		h.assign(m.Generation, m.Work)
+		m.Done.Send(struct{}{}, nil)
+	case assignAll:
+		h.assign(0, configured(h.view()))
+	case revoked:
+		h.revoke(m)
+	case quiet:
+		h.do(h.herd.Quiet(h.promise(func() { m.Done.Send(struct{}{}, nil) })))
+	case changed:
+		h.changed(m.name)
+	case restartRequested:
+		h.restartRequested(m.RestartRequest)
 	case restartOne:
 		h.restartOne(m)
+	case settled:
+		h.settled(m)
+	case gone:
+		h.goner(m)
 	case connector.Changed:
-		h.changed(m)
+		h.said(m)
 	case connector.TaskConfigsReady:
-		h.taskConfigs(m)
+		h.wanted(m)
 	case connector.Stopped:
-		h.stopped(m)
+		h.stopped(state.TaskID{Connector: m.Name, Task: m.Task})
 	case connector.AllStopped:
 		h.allStopped(m)
-	case settleDue:
-		if mb := h.members[m.name]; mb != nil && mb.seq == m.seq {
-			mb.settled(nil)
-		}
+	case act.Exited:
+		h.exited(m)
+	case compareDue:
+		h.compare()
 	case stopAll:
 		h.stopAll(m)
+	case *actor.Stopping:
+		h.end()
 	}
 }
 
-// HandleFailure begins a connector supervisor anew from the wish when it fails: its tasks restart
-// once.
+// HandleFailure begins a connector supervisor anew when it fails: what it ran restarts once.
 func (h *herder) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
 	sup.StopChildren(child)
 	f := act.AsFailure(reason, false)
-	for name, mb := range h.members {
-		if mb.pid.Id != child.Id {
+	for name, pid := range h.sups {
+		if pid.Id != child.Id {
 			continue
 		}
-		h.log.Error("connector supervisor failed; the connector begins anew", "connector", name, "err", f, "trace", f.Trace())
-		delete(h.members, name)
-		mb.settled(f)
-		if mb.leaving || h.stopping != nil {
-			h.forget(name, mb)
-			return
-		}
-		h.begin(name)
+		h.log.Error("connector supervisor failed; what this worker runs of the connector is started again", "connector", name, "err", f, "trace", f.Trace())
+		h.supervisorGone(name)
 		return
 	}
 }
 
-// recover starts what the stores know: nothing at the first start, everything after a failure
-// of the herder.
-func (h *herder) recover() {
-	for _, name := range h.stores.configs.Connectors() {
-		h.begin(name)
-	}
-}
-
-// begin spawns the supervisor of a stored connector and starts what is wished.
-func (h *herder) begin(name string) *member {
+// begin is the herder's birth: nothing runs yet, and nothing is assigned.
+func (h *herder) begin() {
+	h.life, h.end = context.WithCancel(context.Background()) //nolint:forbidigo // the actor starts its goroutines here
+	h.board.Clear()
+	h.herd = herd.New(h.view())
 	h.births++
-	// Names may hold slashes, by which the library joins the names of actors.
-	pid, err := h.ctx.SpawnNamed(connector.Props(h.env, name), "connector-"+url.PathEscape(name)+"#"+strconv.Itoa(h.births))
-	if err != nil {
-		panic(fmt.Errorf("connector %q: %w", name, err))
-	}
-	mb := &member{pid: pid}
-	h.members[name] = mb
-	props, _ := h.stores.configs.Config(name)
-	target := h.stores.configs.Target(name)
-	h.ctx.Send(pid, connector.StartConnector{Props: props, Target: target})
-	if target != state.TargetStopped {
-		h.startTasks(name, mb)
-	}
-	return mb
 }
 
-func (h *herder) startTasks(name string, mb *member) {
-	props := h.stores.configs.Applied(name)
-	configs := h.stores.configs.Tasks(name)
-	for n, conf := range configs {
-		h.ctx.Send(mb.pid, connector.StartTask{Task: n, Connector: props, Props: conf})
+// lookAround finds out how things stand, when the herder is told of what changes from now on: what is assigned
+// is told anew, to the first herder and to one that follows another that failed.
+func (h *herder) lookAround() {
+	view := h.view()
+	for _, name := range h.herd.Known(view) {
+		h.do(h.herd.Changed(view, name))
 	}
-	mb.tasks = len(configs)
-}
-
-func (h *herder) put(m putConnector) {
-	mb := h.members[m.Name]
 	switch {
-	case h.stopping != nil:
-		m.Done.Fail(act.ErrGone)
-		return
-	case mb != nil && mb.leaving:
-		mb.after = append(mb.after, m)
-		return
-	case mb != nil && m.Create:
-		m.Done.Fail(errs.AlreadyExists.New("Connector %s already exists", m.Name))
-		return
+	case h.alone:
+		h.rejoin("the worker starts")
+	case h.births > 1:
+		h.rejoin("the herder was started again and may have missed changes")
 	}
-	h.stores.configs.PutConfig(m.Name, m.Props, m.Initial)
-	target := h.stores.configs.Target(m.Name)
-	if mb == nil {
-		mb = h.begin(m.Name)
-		mb.isNew = true
-		h.log.Info("connector created", "connector", m.Name, "target", string(target))
-	} else {
-		mb.isNew = false
-		h.ctx.Send(mb.pid, connector.StartConnector{Props: m.Props, Target: target})
-		h.log.Info("connector reconfigured", "connector", m.Name)
-	}
-	if target != state.TargetStarted { // nobody will say what its tasks are
-		m.Done.Send(mb.isNew, nil)
-		return
-	}
-	mb.seq++
-	mb.settle = append(mb.settle, m.Done)
-	act.After(h.ctx, settleTime, settleDue{m.Name, mb.seq})
 }
 
-// settled answers the requests that wait to know the tasks. A failure is no error of theirs: the
-// connector is there, and its status tells.
-func (mb *member) settled(error) {
-	for _, r := range mb.settle {
-		r.Send(mb.isNew, nil)
+// configured is all that is to run.
+func configured(view *storage.ConfigState) state.WorkSet {
+	work := state.WorkSet{}
+	for _, name := range view.Connectors() {
+		work[state.ConnectorID(name)] = true
+		for _, id := range view.Tasks(name) {
+			work[id] = true
+		}
 	}
-	mb.settle = nil
+	return work
 }
 
-func (h *herder) delete(m deleteConnector) {
-	mb := h.members[m.Name]
-	switch {
-	case mb == nil:
-		m.Done.Fail(notFound(m.Name))
-		return
-	case mb.leaving:
-		mb.after = append(mb.after, m)
+func (h *herder) assign(generation int, work state.WorkSet) {
+	if h.stopping != nil {
 		return
 	}
-	h.stores.configs.RemoveConnector(m.Name)
-	mb.leaving = true
-	mb.gone = append(mb.gone, m.Done)
-	mb.settled(nil)
-	h.ctx.Send(mb.pid, connector.StopAll{By: h.deadline()})
-	h.log.Info("connector deleted", "connector", m.Name)
+	h.board.Assign(work, generation)
+	h.do(h.herd.Assign(h.view(), generation, work))
+	h.truth.joined(generation)
+	h.compareIn(compareSoon)
 }
 
-func notFound(name string) error { return errs.NotFound.New("Connector %s not found", name) }
+// promise keeps what is to be done when the herd gives the ticket back.
+func (h *herder) promise(then func()) herd.Ticket {
+	h.ticket++
+	h.tickets[h.ticket] = then
+	return h.ticket
+}
 
-func (h *herder) deadline() time.Time { return time.Now().Add(h.env.Worker.TaskShutdownTimeout) }
+// revoke stops what the group takes away and answers when it has stopped, or was fenced because it
+// did not in time.
+func (h *herder) revoke(m revoked) {
+	h.by = m.By
+	work := m.Work
+	if work == nil {
+		work = h.herd.Work()
+	}
+	h.do(h.herd.Revoke(work, m.Lost, h.promise(func() { m.Done.Send(struct{}{}, nil) })))
+	h.board.Assign(h.herd.Work(), h.herd.Generation())
+}
 
-func (h *herder) setTarget(m setTarget) {
-	mb := h.members[m.Name]
-	if mb == nil || mb.leaving {
-		if m.Target == state.TargetStopped {
-			m.Done.Fail(errs.Connect.New("No connector `%s` configured", m.Name)) // 500, as the JVM standalone worker
-			return
-		}
-		m.Done.Fail(errs.NotFound.New("Unknown connector %s", m.Name))
-		return
-	}
-	if err := h.stores.configs.PutTarget(m.Name, m.Target); err != nil {
-		m.Done.Fail(err)
-		return
-	}
-	if m.Target == state.TargetStopped {
-		by := h.deadline()
-		for n := range mb.tasks {
-			h.ctx.Send(mb.pid, connector.StopTask{Task: n, By: by})
-		}
-		mb.tasks = 0
-		if err := h.stores.configs.PutTasks(m.Name, nil); err != nil {
-			m.Done.Fail(err)
-			return
-		}
-	}
-	h.ctx.Send(mb.pid, connector.SetTarget{Target: m.Target})
-	m.Done.Send(struct{}{}, nil)
+func (h *herder) changed(name string) {
+	h.do(h.herd.Changed(h.view(), name))
+	h.forget(name)
+	h.compareIn(compareSoon)
+}
+
+// restartRequested restarts what is here of what the request selects (KIP-745).
+func (h *herder) restartRequested(r storage.RestartRequest) {
+	h.log.Info("restart requested", "connector", r.Connector, "include_tasks", r.IncludeTasks, "only_failed", r.OnlyFailed)
+	h.do(h.herd.Restart(r.Connector, func(id state.TaskID) bool {
+		st, known := h.board.Status(id)
+		return known && (id.IsConnector() || r.IncludeTasks) && (!r.OnlyFailed || st.State.Broken())
+	}))
 }
 
 func (h *herder) restartOne(m restartOne) {
-	mb := h.members[m.ID.Connector]
-	switch {
-	case (mb == nil || mb.leaving) && m.ID.Task == connector.ConnectorTask:
-		// A NullPointerException of the JVM's standalone worker, which answers 500 with its text.
-		m.Done.Fail(errs.Connect.New("null"))
-	case mb == nil || mb.leaving:
-		// 500, as on the JVM's standalone worker.
-		m.Done.Fail(errs.Connect.New("Failed to start task %s since it is not a recognizable type (source or sink)", m.ID))
-	case m.ID.Task != connector.ConnectorTask && m.ID.Task >= mb.tasks:
-		m.Done.Fail(errs.NotFound.New("Task %s not found", m.ID))
-	default:
-		h.ctx.Send(mb.pid, connector.Restart{Task: m.ID.Task, Done: m.Done})
+	pid := h.sups[m.ID.Connector]
+	if pid == nil || !h.herd.Runs(m.ID) {
+		m.Done.Fail(api.ErrNotHere)
+		return
+	}
+	h.ctx.Send(pid, connector.Restart{Task: m.ID.Task, Done: m.Done})
+}
+
+// wanted are task configurations as a connector object made them.
+func (h *herder) wanted(m connector.TaskConfigsReady) {
+	orders := h.herd.Wanted(h.view(), m.Name, m.Props, m.Configs)
+	h.do(orders)
+	if h.publications[m.Name] == nil { // they are stored already, or of no use
+		h.answerSettled(m.Name)
 	}
 }
 
-// restartConnector restarts what the request selects and answers with what that is.
-func (h *herder) restartConnector(m restartConnector) {
-	mb := h.members[m.Name]
-	if mb == nil || mb.leaving {
-		m.Plan.Fail(errs.NotFound.New("Unknown connector: %s", m.Name))
-		return
+// stopped is a connector object or task that is gone.
+func (h *herder) stopped(id state.TaskID) {
+	delete(h.leaving, id)
+	if !h.herd.Runs(id) {
+		h.board.Remove(id)
 	}
-	st, ok := h.stores.statuses.Connector(m.Name)
-	if !ok {
-		m.Plan.Fail(errs.NotFound.New("Status for connector %s not found", m.Name))
-		return
-	}
-	plan := state.ConnectorStatus{Name: m.Name, Connector: st, Tasks: h.stores.statuses.Tasks(m.Name)}
-	if !m.OnlyFailed || broken(st.State) {
-		plan.Connector.State = state.Restarting
-		h.ctx.Send(mb.pid, connector.Restart{Task: connector.ConnectorTask})
-	}
-	for i := range plan.Tasks {
-		t := &plan.Tasks[i]
-		if m.IncludeTasks && t.ID < mb.tasks && (!m.OnlyFailed || broken(t.State)) {
-			t.State = state.Restarting
-			h.ctx.Send(mb.pid, connector.Restart{Task: t.ID})
-		}
-	}
-	m.Plan.Send(plan, nil)
-}
-
-// broken is FAILED, and RESTARTING, which is a failure that waits for its next try: who asks for
-// a restart of what failed means that too.
-func broken(s state.State) bool { return s == state.Failed || s == state.Restarting }
-
-// changed notes what a connector or task says of itself.
-func (h *herder) changed(m connector.Changed) {
-	mb := h.members[m.Name]
-	if mb == nil || mb.leaving {
-		return
-	}
-	if m.Task == connector.ConnectorTask {
-		h.stores.statuses.PutConnector(m.Name, m.Status)
-		if broken(m.Status.State) { // it will not say what its tasks are, for now
-			mb.settled(nil)
-		}
-		return
-	}
-	if m.Task < mb.tasks { // else it is on its way out
-		h.stores.statuses.PutTask(state.TaskID{Connector: m.Name, Task: m.Task}, m.Status)
-	}
-}
-
-// taskConfigs starts, restarts and stops tasks as the connector object wants them.
-func (h *herder) taskConfigs(m connector.TaskConfigsReady) {
-	mb := h.members[m.Name]
-	if mb == nil || mb.leaving || h.stopping != nil {
-		return
-	}
-	defer mb.settled(nil)
-	if h.stores.configs.Target(m.Name) == state.TargetStopped {
-		return
-	}
-	if props, _ := h.stores.configs.Config(m.Name); !maps.Equal(props, m.Props) {
-		return // made for a configuration that was replaced meanwhile; the next are on their way
-	}
-	if h.sameTasks(m) {
-		return
-	}
-	by := h.deadline()
-	for n := len(m.Configs); n < mb.tasks; n++ {
-		h.ctx.Send(mb.pid, connector.StopTask{Task: n, By: by})
-	}
-	if err := h.stores.configs.PutTasks(m.Name, m.Configs); err != nil {
-		panic(err)
-	}
-	mb.tasks = len(m.Configs)
-	h.startTasks(m.Name, mb)
-	h.log.Info("tasks configured", "connector", m.Name, "tasks", mb.tasks)
-}
-
-// sameTasks reports whether the tasks run with these configurations already.
-func (h *herder) sameTasks(m connector.TaskConfigsReady) bool {
-	have := h.stores.configs.Tasks(m.Name)
-	if len(have) != len(m.Configs) || !maps.Equal(h.stores.configs.Applied(m.Name), m.Props) {
-		return false
-	}
-	for i := range have {
-		if !maps.Equal(have[i], m.Configs[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// stopped is a task that is gone for good.
-func (h *herder) stopped(m connector.Stopped) {
-	mb := h.members[m.Name]
-	if mb != nil && m.Task < mb.tasks {
-		return // wished again meanwhile
-	}
-	h.stores.statuses.PutTask(state.TaskID{Connector: m.Name, Task: m.Task}, state.Status{State: state.Destroyed})
+	h.do(h.herd.Stopped(id))
+	h.forget(id.Connector)
 }
 
 // allStopped is a connector whose supervisor has nothing left.
 func (h *herder) allStopped(m connector.AllStopped) {
-	mb := h.members[m.Name]
-	if mb == nil {
+	pid := h.sups[m.Name]
+	if pid == nil {
 		return
 	}
-	h.ctx.Stop(mb.pid)
-	if h.stopping != nil { // what a delete left behind long ago is not this stop's to tell
+	h.ctx.Stop(pid)
+	if h.stopping != nil { // what was left behind long ago is not this stop's to tell
 		for _, who := range m.Abandoned {
 			h.abandoned = append(h.abandoned, m.Name+"/"+who)
 		}
 	}
-	delete(h.members, m.Name)
-	h.forget(m.Name, mb)
+	h.supervisorGone(m.Name)
 }
 
-// forget ends a connector that was deleted, or that ends with the worker.
-func (h *herder) forget(name string, mb *member) {
-	if mb.leaving {
-		h.stores.statuses.PutConnector(name, state.Status{State: state.Destroyed})
-		for _, t := range h.stores.statuses.Tasks(name) {
-			h.stores.statuses.PutTask(state.TaskID{Connector: name, Task: t.ID}, state.Status{State: state.Destroyed})
-		}
-		// Its topics stay remembered, as in the JVM's standalone mode.
-	}
-	for _, r := range mb.gone {
+// supervisorGone forgets a connector's supervisor; there will be another if the connector is assigned.
+func (h *herder) supervisorGone(name string) {
+	delete(h.sups, name)
+	delete(h.closing, name)
+	delete(h.failed, name)
+	maps.DeleteFunc(h.leaving, func(id state.TaskID, _ bool) bool { return id.Connector == name })
+	h.board.RemoveAll(name)
+	h.answerSettled(name)
+	h.do(h.herd.AllStopped(h.view(), name))
+	h.forget(name)
+	for _, r := range h.goners[name] {
 		r.Send(struct{}{}, nil)
 	}
-	for _, m := range mb.after {
-		h.ctx.Send(h.ctx.Self(), m)
-	}
+	delete(h.goners, name)
 	h.stopWhenEmpty()
+}
+
+// settled has a request wait until the tasks of a connector are known.
+func (h *herder) settled(m settled) {
+	if h.stopping != nil {
+		m.Done.Fail(act.ErrGone)
+		return
+	}
+	h.settles[m.Name] = append(h.settles[m.Name], m.Done)
+	if h.failed[m.Name] || h.publications[m.Name] == nil && h.herd.Wants(m.Name) {
+		h.answerSettled(m.Name)
+	}
+}
+
+// answerSettled answers the requests that wait to know a connector's tasks. A failure is no error of theirs:
+// the connector is there, and its status tells.
+func (h *herder) answerSettled(name string) {
+	for _, r := range h.settles[name] {
+		r.Send(struct{}{}, nil)
+	}
+	delete(h.settles, name)
+}
+
+func (h *herder) goner(m gone) {
+	if h.sups[m.Name] == nil {
+		m.Done.Send(struct{}{}, nil)
+		return
+	}
+	h.goners[m.Name] = append(h.goners[m.Name], m.Done)
 }
 
 func (h *herder) stopAll(m stopAll) {
@@ -458,18 +314,117 @@ func (h *herder) stopAll(m stopAll) {
 		m.Done.Fail(act.ErrGone)
 		return
 	}
-	h.stopping = &m
-	for _, mb := range h.members {
-		mb.settled(nil)
-		if !mb.leaving {
-			h.ctx.Send(mb.pid, connector.StopAll{By: m.By})
-		}
+	h.stopping, h.by = &m, m.By
+	for name := range h.settles {
+		h.answerSettled(name)
 	}
+	h.do(h.herd.StopAll())
+	h.board.Assign(nil, h.herd.Generation())
 	h.stopWhenEmpty()
 }
 
 func (h *herder) stopWhenEmpty() {
-	if h.stopping != nil && len(h.members) == 0 {
+	if h.stopping != nil && len(h.sups) == 0 {
 		h.stopping.Done.Send(h.abandoned, nil)
+	}
+}
+
+// do carries out what the herd decided.
+func (h *herder) do(orders []herd.Order) {
+	for _, o := range orders {
+		switch o := o.(type) {
+		case herd.Supervise:
+			h.supervise(o)
+		case herd.StartConnector:
+			delete(h.leaving, state.ConnectorID(o.Connector))
+			delete(h.failed, o.Connector)
+			h.ctx.Send(h.sups[o.Connector], connector.StartConnector{Props: o.Props, Target: o.Target})
+		case herd.StartTask:
+			delete(h.leaving, o.ID)
+			h.ctx.Send(h.sups[o.ID.Connector], connector.StartTask{Task: o.ID.Task, Connector: o.Connector, Props: o.Props, Generation: o.Generation})
+		case herd.SetTarget:
+			h.log.Info("target state changed", "connector", o.Connector, "target", string(o.Target))
+			h.ctx.Send(h.sups[o.Connector], connector.SetTarget{Target: o.Target})
+		case herd.Stop:
+			h.leaving[o.ID] = true
+			h.ctx.Send(h.sups[o.ID.Connector], connector.StopTask{Task: o.ID.Task, By: h.by})
+		case herd.StopAll:
+			h.closing[o.Connector] = true
+			h.ctx.Send(h.sups[o.Connector], connector.StopAll{By: h.by})
+		case herd.Restart:
+			h.ctx.Send(h.sups[o.ID.Connector], connector.Restart{Task: o.ID.Task})
+		case herd.Publish:
+			h.startPublishing(o)
+		case herd.Unpublish:
+			h.stopPublishing(o.Connector)
+		case herd.Rejoin:
+			if h.alone { // in a cluster the membership tells
+				h.log.Info("connectors or tasks are started and stopped", "reason", o.Reason)
+			}
+			h.rejoin(o.Reason)
+		case herd.Done:
+			then := h.tickets[o.Ticket]
+			delete(h.tickets, o.Ticket)
+			then()
+		}
+	}
+}
+
+// supervise starts a connector's supervisor.
+func (h *herder) supervise(o herd.Supervise) {
+	h.spawned++
+	// Names may hold slashes, by which the library joins the names of actors.
+	pid, err := h.ctx.SpawnNamed(connector.Props(h.env, o.Connector), "connector-"+url.PathEscape(o.Connector)+"#"+strconv.Itoa(h.spawned))
+	if err != nil {
+		panic(fmt.Errorf("connector %q: %w", o.Connector, err))
+	}
+	h.sups[o.Connector] = pid
+	h.ctx.Send(pid, connector.SetTarget{Target: o.Target})
+}
+
+func (h *herder) startPublishing(o herd.Publish) {
+	h.published++
+	ctx, cancel := context.WithCancel(h.life)
+	h.publications[o.Connector] = &publishing{h.published, cancel}
+	labels := []string{"connector", o.Connector, "of", "task configurations"}
+	act.Go(h.ctx, ctx, publication{o.Connector, h.published}, labels, func(ctx context.Context) (any, error) {
+		defer cancel()
+		h.publish(ctx, o)
+		return nil, nil
+	})
+}
+
+func (h *herder) stopPublishing(name string) {
+	if p := h.publications[name]; p != nil {
+		p.cancel()
+		delete(h.publications, name)
+	}
+}
+
+func (h *herder) exited(m act.Exited) {
+	switch id := m.ID.(type) {
+	case publication:
+		h.publicationEnded(id, m.Err)
+	case reading:
+		h.compared(m)
+	}
+}
+
+// publicationEnded tells the herd, which has what is still of use published again.
+func (h *herder) publicationEnded(id publication, err error) {
+	p := h.publications[id.name]
+	if p == nil || p.seq != id.seq {
+		return // given up meanwhile
+	}
+	delete(h.publications, id.name)
+	if h.life.Err() != nil {
+		return
+	}
+	if err != nil {
+		h.log.Warn("could not publish task configurations", "connector", id.name, "err", err)
+	}
+	h.do(h.herd.Published(h.view(), id.name))
+	if h.publications[id.name] == nil {
+		h.answerSettled(id.name)
 	}
 }

@@ -506,9 +506,9 @@ func TestHerderBeginsAnew(t *testing.T) {
 		d.create(conf("stopped"))
 		d.target("stopped", state.TargetStopped)
 		for i := range 3 {
-			d.blowUpAt(fmt.Sprintf(`msg="connector created" connector=bomb%d`, i))
+			d.blowUpAt(fmt.Sprintf(`reason="connector bomb%d was created"`, i))
 			_, err := d.w.Create(ctx, fmt.Sprintf("bomb%d", i), conf("x"), "")
-			if err == nil || !strings.Contains(err.Error(), "internal error: panic: bomb") {
+			if err == nil || !strings.Contains(err.Error(), "the worker restarted internally") {
 				t.Fatalf("the asker got %v", err)
 			}
 			begun := time.Now()
@@ -524,7 +524,7 @@ func TestHerderBeginsAnew(t *testing.T) {
 			t.Errorf("%d records", n)
 		}
 		// Once more within ten minutes is once too often.
-		d.blowUpAt(`msg="connector created" connector=bomb3`)
+		d.blowUpAt(`reason="connector bomb3 was created"`)
 		_, err := d.w.Create(ctx, "bomb3", conf("x"), "")
 		if err == nil {
 			t.Error("created")
@@ -559,13 +559,13 @@ func TestHerderFailsWithRequestsUnderWay(t *testing.T) {
 			answer <- d.w.Delete(ctx, "c")
 		}()
 		d.after(time.Second)
-		d.blowUpAt(`msg="connector created" connector=bomb`)
+		d.blowUpAt(`reason="connector bomb was created"`)
 		ctx, cancel := d.rest()
 		defer cancel()
 		if _, err := d.w.Create(ctx, "bomb", conf("bomb"), ""); err == nil {
 			t.Error("created")
 		}
-		if err := <-answer; err == nil || !strings.Contains(err.Error(), "the herder failed before it answered") || time.Since(begun) > 2*time.Second {
+		if err := <-answer; err == nil || !strings.Contains(err.Error(), "the worker restarted internally") || time.Since(begun) > 2*time.Second {
 			t.Errorf("after %v: %v", time.Since(begun), err)
 		}
 		if err := d.w.Ready(ctx); err != nil {

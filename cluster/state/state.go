@@ -27,6 +27,19 @@ const (
 	Destroyed  State = "DESTROYED"
 )
 
+// Alive reports whether what is in this state runs somewhere, or is about to be started again there.
+func (s State) Alive() bool {
+	switch s {
+	case Running, Paused, Restarting:
+		return true
+	}
+	return false
+}
+
+// Broken reports whether this is FAILED, or RESTARTING, which is a failure that waits for its next try: who
+// asks for a restart of what failed means that too.
+func (s State) Broken() bool { return s == Failed || s == Restarting }
+
 // TargetState is what the user wants of a connector.
 type TargetState string
 

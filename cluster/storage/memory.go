@@ -111,6 +111,18 @@ func (s *MemoryStatusStore) PutTask(id state.TaskID, st state.Status) {
 	tasks[id.Task] = st
 }
 
+// PutConnectorSafe is PutConnector: nobody else puts anything.
+func (s *MemoryStatusStore) PutConnectorSafe(name string, st state.Status) { s.PutConnector(name, st) }
+
+// PutTaskSafe is PutTask: nobody else puts anything.
+func (s *MemoryStatusStore) PutTaskSafe(id state.TaskID, st state.Status) { s.PutTask(id, st) }
+
+// Flush has nothing to wait for.
+func (s *MemoryStatusStore) Flush(context.Context) error { return nil }
+
+// Refresh has nothing to wait for.
+func (s *MemoryStatusStore) Refresh(context.Context) error { return nil }
+
 // Connector is a connector's status and whether there is one.
 func (s *MemoryStatusStore) Connector(name string) (state.Status, bool) {
 	s.mu.RLock()

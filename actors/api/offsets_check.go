@@ -1,4 +1,4 @@
-package worker
+package api
 
 import (
 	"context"
@@ -18,10 +18,10 @@ var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 // checkSinkChanges refuses, before anything is changed, what Kafka would refuse in part or what would have
 // no effect. The JVM asks Kafka for each and answers 500, with some of them changed.
-func (c *Client) checkSinkChanges(ctx context.Context, s subject, changes connectors.Offsets) error {
+func (a *API) checkSinkChanges(ctx context.Context, s subject, changes connectors.Offsets) error {
 	var found map[string]kafka.TopicInfo
 	var committed kafka.Offsets
-	err := c.admin(s, func(a *kafka.Admin) (err error) {
+	err := a.admin(s, func(client *kafka.Admin) (err error) {
 		topics := map[string]bool{}
 		for tp := range changes {
 			if topicName.MatchString(tp.Topic) {
@@ -29,11 +29,11 @@ func (c *Client) checkSinkChanges(ctx context.Context, s subject, changes connec
 			}
 		}
 		if len(topics) > 0 {
-			if found, err = a.DescribeTopics(ctx, slices.Sorted(maps.Keys(topics))...); err != nil {
+			if found, err = client.DescribeTopics(ctx, slices.Sorted(maps.Keys(topics))...); err != nil {
 				return err
 			}
 		}
-		committed, err = a.ListGroupOffsets(ctx, s.conf.Sink.GroupID)
+		committed, err = client.ListGroupOffsets(ctx, s.conf.Sink.GroupID)
 		return err
 	})
 	if err != nil {

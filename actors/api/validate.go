@@ -1,4 +1,4 @@
-package worker
+package api
 
 import (
 	"context"
@@ -15,17 +15,17 @@ import (
 // Validate checks a connector's configuration. The connector's code runs on a goroutine of its
 // own: one that hangs costs the request its deadline and the worker a goroutine, and nobody else
 // anything.
-func (c *Client) Validate(ctx context.Context, props map[string]*string) (config.Infos, error) {
+func (a *API) Validate(ctx context.Context, props map[string]*string) (config.Infos, error) {
 	var (
 		mu    sync.Mutex
-		stage = stageError{"validating the connector's configuration", time.Now()}
+		doing = stage{Doing: "validating the connector's configuration", Began: time.Now()}
 	)
 	deps := settings.Deps{
-		Registry: c.env.Registry, Worker: c.env.Worker, Policy: c.refusedOverrides, Resolve: c.env.Resolve,
+		Registry: a.env.Registry, Worker: a.env.Worker, Policy: a.refusedOverrides, Resolve: a.env.Resolve,
 		Stage: func(name string) {
 			mu.Lock()
 			defer mu.Unlock()
-			stage = stageError{name, time.Now()}
+			doing = stage{Doing: name, Began: time.Now()}
 		},
 	}
 	name := ""
@@ -33,7 +33,7 @@ func (c *Client) Validate(ctx context.Context, props map[string]*string) (config
 		name = *n
 	}
 	var infos config.Infos
-	err := c.env.Host.Within(ctx, host.Who{Connector: name, Task: host.ConnectorItself}, host.Validate, func(ctx context.Context) (err error) {
+	err := a.env.Host.Within(ctx, host.Who{Connector: name, Task: host.ConnectorItself}, host.Validate, func(ctx context.Context) (err error) {
 		infos, err = settings.Validate(ctx, deps, props)
 		return err
 	})
@@ -46,20 +46,20 @@ func (c *Client) Validate(ctx context.Context, props map[string]*string) (config
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	at := stage
-	c.env.Log.Error("validation of a connector did not return in time and was abandoned", "connector", name, "at", at.doing)
+	at := doing
+	a.env.Log.Error("validation of a connector did not return in time and was abandoned", "connector", name, "at", at.Doing)
 	return config.Infos{}, &at
 }
 
 // refusedOverrides is the worker's connector.client.config.override.policy.
-func (c *Client) refusedOverrides(client string, overrides map[string]string) map[string]string {
+func (a *API) refusedOverrides(client string, overrides map[string]string) map[string]string {
 	prefixed := make(map[string]string, len(overrides))
 	prefix := client + ".override."
 	for k, v := range overrides {
 		prefixed[prefix+k] = v
 	}
 	out := map[string]string{}
-	for _, e := range c.policy.Check(prefixed, kafka.Client(client)) {
+	for _, e := range a.cfg.Policy.Check(prefixed, kafka.Client(client)) {
 		out[e.Key[len(prefix):]] = e.Err
 	}
 	return out

@@ -1,4 +1,4 @@
-package worker
+package api
 
 import (
 	"context"
@@ -33,31 +33,31 @@ type subject struct {
 	conf  settings.Connector
 }
 
-func (c *Client) subject(ctx context.Context, name string) (subject, error) {
-	raw, ok := c.configs.Config(name)
+func (a *API) subject(ctx context.Context, name string) (subject, error) {
+	raw, ok := a.cfg.View().Config(name)
 	if !ok {
 		return subject{}, notFound(name)
 	}
-	props, err := c.env.Resolve(ctx, raw)
+	props, err := a.env.Resolve(ctx, raw)
 	if err != nil {
 		return subject{}, errs.Connect.Wrap(err, "configuration of connector %q", name)
 	}
 	s := subject{name: name, props: props}
 	var kind plugin.Kind
-	if s.found, kind, err = task.FindConnector(c.env.Registry, props); err != nil {
+	if s.found, kind, err = task.FindConnector(a.env.Registry, props); err != nil {
 		return s, err
 	}
-	s.conf, err = settings.ParseConnector(c.env.Worker, kind, props)
+	s.conf, err = settings.ParseConnector(a.env.Worker, kind, props)
 	return s, err
 }
 
 // stoppedSubject is subject for a change of offsets, which wants the connector STOPPED.
-func (c *Client) stoppedSubject(ctx context.Context, name string) (subject, error) {
-	s, err := c.subject(ctx, name)
+func (a *API) stoppedSubject(ctx context.Context, name string) (subject, error) {
+	s, err := a.subject(ctx, name)
 	if err != nil {
 		return s, err
 	}
-	if c.configs.Target(name) != state.TargetStopped || len(c.configs.Tasks(name)) > 0 {
+	if view := a.cfg.View(); view.Target(name) != state.TargetStopped || len(view.TaskConfigs(name)) > 0 {
 		return s, errs.BadRequest.New("Connectors must be in the STOPPED state before their offsets can be modified. "+
 			"This can be done for the specified connector by issuing a 'PUT' request to the '/connectors/%s/stop' endpoint", name)
 	}
@@ -65,25 +65,25 @@ func (c *Client) stoppedSubject(ctx context.Context, name string) (subject, erro
 }
 
 // admin is an admin client of the connector's Kafka cluster, closed after use.
-func (c *Client) admin(s subject, use func(*kafka.Admin) error) error {
-	a, err := kafka.NewAdmin(kafka.ConnectorWorkerAdminProps(c.env.Worker.Props, s.props, s.name), c.env.Log, c.env.KafkaOptions...)
+func (a *API) admin(s subject, use func(*kafka.Admin) error) error {
+	client, err := kafka.NewAdmin(kafka.ConnectorWorkerAdminProps(a.env.Worker.Props, s.props, s.name), a.env.Log, a.env.KafkaOptions...)
 	if err != nil {
 		return err
 	}
-	return errors.Join(use(a), a.Close())
+	return errors.Join(use(client), client.Close())
 }
 
 // Offsets are a source's stored offsets, or a sink's committed ones.
-func (c *Client) Offsets(ctx context.Context, name string) ([]state.ConnectorOffset, error) {
-	s, err := c.subject(ctx, name)
+func (a *API) Offsets(ctx context.Context, name string) ([]state.ConnectorOffset, error) {
+	s, err := a.subject(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	if s.conf.Kind == plugin.Sink {
-		return c.sinkOffsets(ctx, s)
+		return a.sinkOffsets(ctx, s)
 	}
 	var pairs []storage.Pair
-	err = c.sourceOffsets(ctx, s, func(store storage.OffsetStore) (err error) {
+	err = a.sourceOffsets(ctx, s, func(store storage.OffsetStore) (err error) {
 		pairs, err = store.Connector(ctx, name)
 		return err
 	})
@@ -111,8 +111,8 @@ func (c *Client) Offsets(ctx context.Context, name string) ([]state.ConnectorOff
 const closeTime = 5 * time.Second
 
 // sourceOffsets opens the store of a source connector's offsets, which may be a topic of its own.
-func (c *Client) sourceOffsets(ctx context.Context, s subject, use func(storage.OffsetStore) error) error {
-	store, err := task.OpenOffsets(ctx, c.env, s.name, s.props)
+func (a *API) sourceOffsets(ctx context.Context, s subject, use func(storage.OffsetStore) error) error {
+	store, err := task.OpenOffsets(ctx, a.env, s.name, s.props)
 	if err != nil {
 		return errs.Connect.Wrap(err, "offsets of connector %s", s.name)
 	}
@@ -122,10 +122,10 @@ func (c *Client) sourceOffsets(ctx context.Context, s subject, use func(storage.
 	return errors.Join(err, store.Close(closing))
 }
 
-func (c *Client) sinkOffsets(ctx context.Context, s subject) ([]state.ConnectorOffset, error) {
+func (a *API) sinkOffsets(ctx context.Context, s subject) ([]state.ConnectorOffset, error) {
 	out := []state.ConnectorOffset{}
-	err := c.admin(s, func(a *kafka.Admin) error {
-		offsets, err := a.ListGroupOffsets(ctx, s.conf.Sink.GroupID)
+	err := a.admin(s, func(client *kafka.Admin) error {
+		offsets, err := client.ListGroupOffsets(ctx, s.conf.Sink.GroupID)
 		if err != nil {
 			return errs.Connect.Wrap(err, "Failed to retrieve consumer group offsets for connector %s", s.name)
 		}
@@ -148,20 +148,41 @@ func comparePartitions(a, b data.TopicPartition) int {
 }
 
 // AlterOffsets replaces offsets of a stopped connector; an entry without offset is removed.
-func (c *Client) AlterOffsets(ctx context.Context, name string, offsets []state.ConnectorOffset) (string, error) {
-	s, err := c.stoppedSubject(ctx, name)
+func (a *API) AlterOffsets(ctx context.Context, name string, offsets []state.ConnectorOffset) (msg string, err error) {
+	err = a.change(func() error {
+		return a.mode.changeOffsets(ctx, name, "altering", func(ctx context.Context) (err error) {
+			msg, err = a.alterOffsets(ctx, name, offsets)
+			return err
+		})
+	})
+	return msg, err
+}
+
+// ResetOffsets removes all offsets of a stopped connector.
+func (a *API) ResetOffsets(ctx context.Context, name string) (msg string, err error) {
+	err = a.change(func() error {
+		return a.mode.changeOffsets(ctx, name, "resetting", func(ctx context.Context) (err error) {
+			msg, err = a.resetOffsets(ctx, name)
+			return err
+		})
+	})
+	return msg, err
+}
+
+func (a *API) alterOffsets(ctx context.Context, name string, offsets []state.ConnectorOffset) (string, error) {
+	s, err := a.stoppedSubject(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	if s.conf.Kind == plugin.Sink {
 		changes, err := sinkChanges(offsets)
 		if err == nil {
-			err = c.checkSinkChanges(ctx, s, changes)
+			err = a.checkSinkChanges(ctx, s, changes)
 		}
 		if err != nil {
 			return "", err
 		}
-		return c.alterSink(ctx, s, changes, false)
+		return a.alterSink(ctx, s, changes, false)
 	}
 	changes := make([]connectors.SourceOffset, len(offsets))
 	for i, o := range offsets {
@@ -172,16 +193,15 @@ func (c *Client) AlterOffsets(ctx context.Context, name string, offsets []state.
 			return "", errs.Connect.Wrap(err, "source offset")
 		}
 	}
-	return c.alterSource(ctx, s, changes, "altered")
+	return a.alterSource(ctx, s, changes, "altered")
 }
 
-// ResetOffsets removes all offsets of a stopped connector.
-func (c *Client) ResetOffsets(ctx context.Context, name string) (string, error) {
-	s, err := c.stoppedSubject(ctx, name)
+func (a *API) resetOffsets(ctx context.Context, name string) (string, error) {
+	s, err := a.stoppedSubject(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	known, err := c.Offsets(ctx, name)
+	known, err := a.Offsets(ctx, name)
 	if err != nil {
 		return "", err
 	}
@@ -193,22 +213,22 @@ func (c *Client) ResetOffsets(ctx context.Context, name string) (string, error) 
 		if err != nil {
 			return "", err
 		}
-		return c.alterSink(ctx, s, changes, true)
+		return a.alterSink(ctx, s, changes, true)
 	}
 	changes := make([]connectors.SourceOffset, len(known))
 	for i, o := range known {
 		changes[i].Partition = o.Partition
 	}
-	return c.alterSource(ctx, s, changes, "reset")
+	return a.alterSource(ctx, s, changes, "reset")
 }
 
-func (c *Client) alterSource(ctx context.Context, s subject, changes []connectors.SourceOffset, done string) (string, error) {
+func (a *API) alterSource(ctx context.Context, s subject, changes []connectors.SourceOffset, done string) (string, error) {
 	src, ok := s.found.(connectors.Source)
 	if !ok {
 		return "", errs.Connect.New("%s is no source connector", s.found.Describe().Class)
 	}
 	noted := false
-	err := c.alter(ctx, s.name, func(ctx context.Context) (err error) {
+	err := a.alter(ctx, s.name, func(ctx context.Context) (err error) {
 		if alterer, ok := src.Connector().(connectors.SourceOffsetAlterer); ok {
 			noted, err = alterer.AlterOffsets(ctx, s.props, changes)
 		}
@@ -226,7 +246,7 @@ func (c *Client) alterSource(ctx context.Context, s subject, changes []connector
 			return "", err
 		}
 	}
-	if err := c.sourceOffsets(ctx, s, func(store storage.OffsetStore) error { return store.Set(ctx, pairs) }); err != nil {
+	if err := a.sourceOffsets(ctx, s, func(store storage.OffsetStore) error { return store.Set(ctx, pairs) }); err != nil {
 		return "", errs.Connect.Wrap(err, "Failed to alter offsets for connector %s", s.name)
 	}
 	return offsetsMessage(done, noted), nil
@@ -234,22 +254,22 @@ func (c *Client) alterSource(ctx context.Context, s subject, changes []connector
 
 // alter has the connector's code check, and maybe carry out, a change of its offsets; it may hang until
 // ctx ends.
-func (c *Client) alter(ctx context.Context, name string, f func(context.Context) error) error {
+func (a *API) alter(ctx context.Context, name string, f func(context.Context) error) error {
 	began := stageNow("altering offsets of connector " + name)
-	err := c.env.Host.Within(ctx, host.Who{Connector: name, Task: host.ConnectorItself}, host.AlterOffsets, f)
+	err := a.env.Host.Within(ctx, host.Who{Connector: name, Task: host.ConnectorItself}, host.AlterOffsets, f)
 	if _, left := errors.AsType[*host.Left](err); left {
 		return began
 	}
 	return err
 }
 
-func (c *Client) alterSink(ctx context.Context, s subject, changes connectors.Offsets, reset bool) (string, error) {
+func (a *API) alterSink(ctx context.Context, s subject, changes connectors.Offsets, reset bool) (string, error) {
 	snk, ok := s.found.(connectors.Sink)
 	if !ok {
 		return "", errs.Connect.New("%s is no sink connector", s.found.Describe().Class)
 	}
 	noted := false
-	err := c.alter(ctx, s.name, func(ctx context.Context) (err error) {
+	err := a.alter(ctx, s.name, func(ctx context.Context) (err error) {
 		if alterer, ok := snk.Connector().(connectors.SinkOffsetAlterer); ok {
 			noted, err = alterer.AlterOffsets(ctx, s.props, changes)
 		}
@@ -262,9 +282,9 @@ func (c *Client) alterSink(ctx context.Context, s subject, changes connectors.Of
 	if reset {
 		done = "reset"
 	}
-	err = c.admin(s, func(a *kafka.Admin) error {
+	err = a.admin(s, func(client *kafka.Admin) error {
 		if reset {
-			return a.DeleteGroup(ctx, s.conf.Sink.GroupID)
+			return client.DeleteGroup(ctx, s.conf.Sink.GroupID)
 		}
 		set, gone := kafka.Offsets{}, []data.TopicPartition(nil)
 		for tp, o := range changes {
@@ -275,12 +295,12 @@ func (c *Client) alterSink(ctx context.Context, s subject, changes connectors.Of
 			}
 		}
 		if len(set) > 0 {
-			if err := a.AlterGroupOffsets(ctx, s.conf.Sink.GroupID, set); err != nil {
+			if err := client.AlterGroupOffsets(ctx, s.conf.Sink.GroupID, set); err != nil {
 				return err
 			}
 		}
 		if len(gone) > 0 {
-			return a.DeleteGroupOffsets(ctx, s.conf.Sink.GroupID, gone...)
+			return client.DeleteGroupOffsets(ctx, s.conf.Sink.GroupID, gone...)
 		}
 		return nil
 	})

@@ -1,4 +1,4 @@
-package worker
+package member
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 
 // renewSessionKey writes a new session key if there is none that fits the settings, or the present
 // one is too old (KIP-507). It returns when the next is due, 0 for never.
-func (d *Distributed) renewSessionKey(ctx context.Context) (time.Duration, error) {
-	conf := d.cfg.Settings.Sessions
-	if left, ok := keyLife(d.store.Snapshot().SessionKey(), conf, time.Now()); ok {
+func (l *Leader) renewSessionKey(ctx context.Context) (time.Duration, error) {
+	conf := l.m.cfg.Settings.Sessions
+	if left, ok := keyLife(l.m.cfg.Configs.Snapshot().SessionKey(), conf, time.Now()); ok {
 		return left, nil
 	}
 	secret := make([]byte, keyLength(conf))
@@ -22,13 +22,13 @@ func (d *Distributed) renewSessionKey(ctx context.Context) (time.Duration, error
 		return 0, err
 	}
 	key := storage.SessionKey{Key: secret, Algorithm: conf.KeyAlgorithm, Created: time.Now()}
-	err := d.asLeader(ctx, "distribute session keys", "writing a new session key to the config topic", func(ctx context.Context) error {
-		return d.store.PutSessionKey(ctx, key)
+	err := l.Write(ctx, "distribute session keys", "writing a new session key to the config topic", func(ctx context.Context) error {
+		return l.m.cfg.Configs.PutSessionKey(ctx, key)
 	})
 	if err != nil {
 		return 0, err
 	}
-	d.cfg.Log.Info("new session key distributed to all workers", "algorithm", conf.KeyAlgorithm, "valid for", conf.KeyTTL)
+	l.m.log.Info("new session key distributed to all workers", "algorithm", conf.KeyAlgorithm, "valid_for", conf.KeyTTL)
 	return conf.KeyTTL, nil
 }
 

@@ -1,4 +1,4 @@
-package worker
+package api
 
 import (
 	"encoding/json"
