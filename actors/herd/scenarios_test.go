@@ -2,6 +2,7 @@ package herd_test
 
 import (
 	"log/slog"
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
@@ -170,9 +171,7 @@ func configs(n string, props map[string]string) []map[string]string {
 	out := make([]map[string]string, number(n))
 	for i := range out {
 		out[i] = map[string]string{"n": strconv.Itoa(i)}
-		for k, v := range props {
-			out[i][k] = v
-		}
+		maps.Copy(out[i], props)
 	}
 	return out
 }

@@ -85,24 +85,20 @@ func (m *Member) duties(ctx context.Context) time.Duration {
 	}
 	var next time.Duration
 	retry := false
-	for _, duty := range []struct {
-		failed string
-		do     func(context.Context) error
-	}{
-		{"could not remove statuses of deleted connectors and tasks; retrying", m.clearStatuses},
-		{"could not acquire exclusive write access to the config topic; retrying", m.cfg.Configs.ClaimWrites},
-		{"could not write a session key; retrying", func(ctx context.Context) (err error) {
-			if protocol == group.Sessioned {
-				next, err = m.leader.renewSessionKey(ctx)
-			}
+	if err := round(ctx, m.clearStatuses); err != nil {
+		m.log.Error("could not remove statuses of deleted connectors and tasks; retrying", "err", err)
+		retry = true
+	}
+	if err := round(ctx, m.cfg.Configs.ClaimWrites); err != nil {
+		m.log.Error("could not acquire exclusive write access to the config topic; retrying", "err", err)
+		retry = true
+	} else if protocol == group.Sessioned {
+		err := round(ctx, func(ctx context.Context) (err error) {
+			next, err = m.leader.renewSessionKey(ctx)
 			return err
-		}},
-	} {
-		limited, cancel := context.WithTimeout(ctx, WriteLimit)
-		err := act.Catch(func() error { return duty.do(limited) })
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			m.log.Error(duty.failed, "err", err)
+		})
+		if err != nil {
+			m.log.Error("could not write a session key; retrying", "err", err)
 			retry = true
 		}
 	}
@@ -110,6 +106,17 @@ func (m *Member) duties(ctx context.Context) time.Duration {
 		return dutyRetry
 	}
 	return next
+}
+
+// round is one try of a duty. What goes wrong when the worker stops is no failure.
+func round(ctx context.Context, do func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, WriteLimit)
+	defer cancel()
+	err := act.Catch(func() error { return do(limited) })
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // clearStatuses removes statuses after a rebalance that this worker led.

@@ -29,11 +29,7 @@ const (
 
 // Alive reports whether what is in this state runs somewhere, or is about to be started again there.
 func (s State) Alive() bool {
-	switch s {
-	case Running, Paused, Restarting:
-		return true
-	}
-	return false
+	return s == Running || s == Paused || s == Restarting
 }
 
 // Broken reports whether this is FAILED, or RESTARTING, which is a failure that waits for its next try: who

@@ -49,6 +49,7 @@ func (h *listened) TargetChanged(name string)    { h.book = append(h.book, "targ
 func (h *listened) RestartRequested(r RestartRequest) {
 	h.book = append(h.book, fmt.Sprint("restart ", r))
 }
+
 func (h *listened) TasksUpdated(name string, ids []state.TaskID) {
 	h.book = append(h.book, fmt.Sprint("tasks ", name, ids))
 }
