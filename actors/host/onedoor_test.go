@@ -16,6 +16,9 @@ import (
 func TestOneDoor(t *testing.T) {
 	forbidden := map[string]string{"pprof.Do": "act.Run or host.Within start goroutines", "act.Catch": "host.Lane or host.Catch calls plugins"}
 	allowed := map[string]bool{"act/actor.go": true, "act/failure.go": true, "host/host.go": true, "host/stall.go": true, "task/runner.go": true}
+	for _, rounds := range []string{"api/fence.go", "api/publish.go", "member/duties.go"} { // a panic of ours ends the round
+		allowed[rounds] = true
+	}
 	files := 0
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
