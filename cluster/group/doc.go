@@ -5,7 +5,11 @@
 // sync, heartbeats, rejoin, leave. What a member is to do comes as events. When it is the leader it asks
 // a function for the plan; package assign makes such plans, actors/worker joins the two.
 //
-// A Member is kept alive by one goroutine of its own and one for heartbeats; Close ends both. It knows
-// nothing of configs and tasks: its owner says which config offset it has read, and decides whether an
-// assignment can be carried out or the config topic must be read first (see Assignment).
+// Member.Run keeps the membership on the goroutine that calls it, with one more for the heartbeats of a
+// generation; when its context ends the member leaves the group and both are gone. It knows nothing of
+// configs and tasks: its owner says which config offset it has read, and decides whether an assignment can
+// be carried out or the config topic must be read first (see Assignment).
+//
+// resume.go is the way back after an outage of Kafka: into the generation in which the coordinator was
+// lost, if that still stands. handover.go gives the work of a worker that stops to the others at once.
 package group

@@ -80,7 +80,7 @@ func (m *membership) forgets(topic string, d *doubts, now time.Time) bool {
 		if now.Sub(d.first) < anewAfter {
 			return false
 		}
-		m.c.log.Warn("topic was deleted and made anew, its partitions are assigned again", "topic", topic)
+		m.c.log.Warn("topic was deleted and recreated; reassigning its partitions", "topic", topic)
 		m.abandon(topic)
 	case d.missing.IsZero():
 		d.missing = now

@@ -296,7 +296,7 @@ func (l *Log) follow(ctx context.Context) {
 			return
 		}
 		if err != nil && kafka.Classify(err) == kafka.Retriable {
-			l.log.Warn("reading an internal topic to its end is tried again", "topic", l.cfg.Topic.Name, "error", err)
+			l.log.Warn("could not read an internal topic to its end; retrying", "topic", l.cfg.Topic.Name, "error", err)
 			l.pollFor(ctx, time.Second)
 			continue
 		}
@@ -349,7 +349,7 @@ func (l *Log) once(ctx context.Context) bool {
 		l.apply(r)
 	}
 	if err != nil && !errors.Is(err, kafka.ErrAborted) {
-		l.log.Error("an internal topic can't be read; it is tried again", "topic", l.cfg.Topic.Name, "error", err)
+		l.log.Error("could not read an internal topic; retrying", "topic", l.cfg.Topic.Name, "error", err)
 		sleep(ctx, errorPause)
 	}
 	return ctx.Err() == nil

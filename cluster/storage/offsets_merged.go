@@ -236,7 +236,7 @@ func (s *MergedOffsetStore) copyAll(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			s.log.Warn("offsets not copied to the worker's store, it is tried again", "topic", s.own.Topic(), "error", err)
+			s.log.Warn("could not copy offsets to the worker's offsets topic; retrying", "topic", s.own.Topic(), "error", err)
 			pause(ctx, copyPause)
 		}
 		if left > 0 {

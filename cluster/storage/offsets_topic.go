@@ -72,7 +72,7 @@ func (s *TopicOffsetStore) apply(r *kafka.Record) {
 	understood := s.table.Apply(Pair{Key: r.Key, Value: r.Value})
 	s.mu.Unlock()
 	if !understood {
-		s.slog.Warn("an offset's key is in no known form", "topic", s.topic, "partition", r.Partition, "offset", r.Offset, "key", clip(r.Key))
+		s.slog.Warn("ignoring an offset whose key no worker writes", "topic", s.topic, "partition", r.Partition, "offset", r.Offset, "key", clip(r.Key))
 	}
 }
 
