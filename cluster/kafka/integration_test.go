@@ -47,7 +47,7 @@ func service(args ...string) *exec.Cmd {
 }
 
 // broker starts Kafka 4.1.1 once and returns the address of one of its listeners.
-func broker(t *testing.T, offset int) string {
+func broker(t testing.TB, offset int) string {
 	t.Helper()
 	real.once.Do(func() {
 		out, err := service("start").CombinedOutput()
@@ -71,7 +71,7 @@ func realProps(t *testing.T, more kafka.Props) kafka.Props {
 
 var unique = time.Now().UnixNano()
 
-func name(t *testing.T) string {
+func name(t testing.TB) string {
 	unique++
 	clean := strings.Map(func(r rune) rune {
 		if r == '/' || r == ' ' || r == '"' {
