@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/troupe-connect/troupe/connectors/config"
@@ -26,7 +27,8 @@ func (c catalog) text(key string) (string, bool) {
 
 // class resolves the name of a class in a CLASS setting, whatever it is a class of: the kind is
 // for validators to check. In Java any class on the class path exists; here those of plugins do,
-// the abstract ones around nested classes (HoistField of HoistField$Key), and those of java.lang.
+// the abstract ones around nested classes (HoistField of HoistField$Key), those of Connect's own
+// interfaces, and those of java.lang.
 func (c catalog) class(name string) (string, bool) {
 	if c.reg == nil {
 		return name, name != ""
@@ -34,7 +36,7 @@ func (c catalog) class(name string) (string, bool) {
 	if class, ok := c.reg.Class(name); ok {
 		return class, true
 	}
-	if len(c.nested(name)) > 0 {
+	if _, known := abstractClasses[name]; known || len(c.nested(name)) > 0 {
 		return name, true
 	}
 	if simple, ok := strings.CutPrefix(name, "java.lang."); ok && simple != "" && !strings.Contains(simple, ".") {
@@ -73,7 +75,34 @@ func (c catalog) concrete(class, iface string, kinds ...plugin.Kind) error {
 	if nested := c.nested(class); len(nested) > 0 && c.is(nested[0], kinds...) {
 		return errs.Config.New("This class is abstract and cannot be created. Did you mean %s?", strings.Join(nested, ", "))
 	}
-	return errs.Config.New("Class class %s does not implement the %s interface", class, iface)
+	abstract, known := abstractClasses[class]
+	switch {
+	case !known:
+		abstract.word = "class"
+	case slices.Contains(abstract.implements, iface):
+		return errs.Config.New("This class is abstract and cannot be created.")
+	}
+	return errs.Config.New("Class %s %s does not implement the %s interface", abstract.word, class, iface)
+}
+
+// abstractClasses are those of Connect's interface for plugins that exist in Java but of which no object
+// can be made, each with what Java calls it and which of the interfaces of plugins it is or implements.
+var abstractClasses = map[string]struct {
+	word       string
+	implements []string
+}{
+	"org.apache.kafka.connect.connector.Connector":                                  {word: "class"},
+	"org.apache.kafka.connect.connector.Task":                                       {word: "interface"},
+	"org.apache.kafka.connect.connector.policy.ConnectorClientConfigOverridePolicy": {word: "interface"},
+	"org.apache.kafka.connect.rest.ConnectRestExtension":                            {word: "interface"},
+	"org.apache.kafka.connect.sink.SinkConnector":                                   {word: "class"},
+	"org.apache.kafka.connect.sink.SinkTask":                                        {word: "class"},
+	"org.apache.kafka.connect.source.SourceConnector":                               {word: "class"},
+	"org.apache.kafka.connect.source.SourceTask":                                    {word: "class"},
+	"org.apache.kafka.connect.storage.Converter":                                    {word: "interface", implements: []string{"Converter"}},
+	"org.apache.kafka.connect.storage.HeaderConverter":                              {word: "interface", implements: []string{"HeaderConverter"}},
+	"org.apache.kafka.connect.transforms.Transformation":                            {word: "interface", implements: []string{"Transformation"}},
+	"org.apache.kafka.connect.transforms.predicates.Predicate":                      {word: "interface", implements: []string{"Predicate"}},
 }
 
 // classes proposes the classes of plugins.

@@ -120,7 +120,7 @@ func (v *validation) overrides(client string, of clients) (config.Infos, error) 
 	raw := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(v.props)) {
 		short, ok := strings.CutPrefix(key, prefix)
-		if !ok {
+		if !ok || short == "" { // a prefix alone is no setting in Java either
 			continue
 		}
 		one := config.Validated{Name: short, Visible: true}

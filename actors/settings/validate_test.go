@@ -389,3 +389,35 @@ func FuzzValidate(f *testing.F) {
 		}
 	})
 }
+
+// What can't be made is said as the JVM says it, with the value; a prefix without a name behind it is
+// no setting.
+func TestValidateAbstractClasses(t *testing.T) {
+	const storage, transforms = "org.apache.kafka.connect.storage.", "org.apache.kafka.connect.transforms."
+	for _, tt := range []struct{ key, class, want string }{
+		{"value.converter", storage + "Converter", "This class is abstract and cannot be created."},
+		{"header.converter", storage + "HeaderConverter", "This class is abstract and cannot be created."},
+		{"transforms.a.type", transforms + "Transformation", "This class is abstract and cannot be created."},
+		{"predicates.p.type", transforms + "predicates.Predicate", "This class is abstract and cannot be created."},
+		{"value.converter", transforms + "Transformation", "Class interface " + transforms + "Transformation does not implement the Converter interface"},
+		{"transforms.a.type", "org.apache.kafka.connect.sink.SinkTask", "Class class org.apache.kafka.connect.sink.SinkTask does not implement the Transformation interface"},
+	} {
+		infos := validate(t, deps(t, nil), map[string]string{
+			"name": "n", "connector.class": "FileStreamSource", "topic": "t", "transforms": "a", "predicates": "p",
+			"transforms.a.type":  transforms + "InsertField$Value",
+			"predicates.p.type":  transforms + "predicates.HasHeaderKey",
+			"predicates.p.name":  "h",
+			"producer.override.": "x",
+			tt.key:               tt.class,
+		})
+		found := of(infos, tt.key)
+		if len(found) != 1 || found[0].Value == nil || *found[0].Value != tt.class || !slices.ContainsFunc(found[0].Errors, func(e string) bool {
+			return strings.HasSuffix(e, tt.want)
+		}) {
+			t.Errorf("%s=%s: %+v, want %s", tt.key, tt.class, found, tt.want)
+		}
+		if none := of(infos, "producer.override."); len(none) != 0 {
+			t.Errorf("a prefix alone: %+v", none)
+		}
+	}
+}

@@ -39,7 +39,8 @@ func Must(d *Def, err error) *Def {
 // twice, or if its default doesn't fit its type or its validator.
 func Define(keys ...Key) (*Def, error) { return new(Def).With(keys...) }
 
-// With is d with more keys behind its own. Errors are as for Define.
+// With is d with more keys behind its own. Errors are as for Define; where d resolves classes
+// (WithClasses), a default that names a class that isn't known is one, too.
 func (d *Def) With(keys ...Key) (*Def, error) {
 	c := d.clone()
 	for _, k := range keys {
@@ -49,6 +50,11 @@ func (d *Def) With(keys ...Key) (*Def, error) {
 		k, err := normal(k)
 		if err != nil {
 			return nil, err
+		}
+		if name, ok := k.Default.(string); ok && k.Type == Class {
+			if _, err := c.class(k.Name, name); err != nil {
+				return nil, err
+			}
 		}
 		c.set(k)
 	}

@@ -32,6 +32,12 @@ func TestDefineErrors(t *testing.T) {
 	wantError(t, err, "Invalid value 5 for configuration a: Expected value to be a string")
 	_, err = Define(Key{Name: "a", Type: List, Default: struct{}{}})
 	wantError(t, err, "Invalid value {} for configuration a: Expected a comma separated list.")
+	known := new(Def).WithClasses(func(name string) (string, bool) { return "full." + name, name == "Known" })
+	_, err = known.With(Key{Name: "k", Type: Class, Default: "no.such.Class"})
+	wantError(t, err, "Invalid value no.such.Class for configuration k: Class no.such.Class could not be found.")
+	if _, err = known.With(Key{Name: "k", Type: Class, Default: "Known"}, Key{Name: "none", Type: Class}); err != nil {
+		t.Error(err)
+	}
 	defer func() {
 		if p := recover(); p != "config: Configuration a is defined twice." {
 			t.Errorf("NewDef panics with %v", p)

@@ -203,7 +203,7 @@ func classes(name string) (string, bool) {
 
 func TestVectorsConfigParse(t *testing.T) {
 	all := readVectors(t)
-	if len(all) != 628 {
+	if len(all) != 628 && os.Getenv("VECTORS_DIR") == "" {
 		t.Errorf("%d cases, want 628", len(all))
 	}
 	for _, v := range all {
@@ -227,7 +227,7 @@ func (v vector) run(t *testing.T) {
 		}
 		keys = append(keys, key)
 	}
-	def, err := config.Define(keys...)
+	def, err := new(config.Def).WithClasses(classes).With(keys...)
 	if v.Error != nil && v.Error.When == "define" {
 		v.Error.check(t, err)
 		return
@@ -235,7 +235,6 @@ func (v vector) run(t *testing.T) {
 	if err != nil {
 		t.Fatalf("define: %v", err)
 	}
-	def = def.WithClasses(classes)
 	got, err := def.ParseNullable(v.Props)
 	if v.Error != nil {
 		v.Error.check(t, err)
