@@ -191,6 +191,10 @@ func expiry(jwt string) (time.Time, bool) {
 	if json.Unmarshal(payload, &claims) != nil || claims.Exp <= 0 {
 		return time.Time{}, false
 	}
+	latest := time.Now().Add(maxTokenLife)
+	if claims.Exp >= float64(latest.Unix()) {
+		return latest, true
+	}
 	return time.Unix(int64(claims.Exp), 0), true
 }
 
@@ -248,14 +252,27 @@ func (c credentials) try(ctx context.Context) (value string, life time.Duration,
 		again = resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusRequestTimeout
 		return "", 0, again, fmt.Errorf("%s answered %s", c.endpoint, resp.Status)
 	}
-	var answer struct {
-		AccessToken string `json:"access_token"`
-		ExpiresIn   int64  `json:"expires_in"`
-	}
-	if err := json.Unmarshal(body, &answer); err != nil || answer.AccessToken == "" {
+	value, life, ok := readToken(body)
+	if !ok {
 		return "", 0, false, errors.New(c.endpoint + " answered without an access_token")
 	}
-	return answer.AccessToken, time.Duration(answer.ExpiresIn) * time.Second, false, nil
+	return value, life, false, nil
+}
+
+// maxTokenLife bounds what a token says of its life: times that Go can't tell would turn around.
+const maxTokenLife = 100 * 365 * 24 * time.Hour
+
+// readToken reads the answer of a token endpoint (RFC 6749, 5.1).
+func readToken(body []byte) (value string, life time.Duration, ok bool) {
+	var answer struct {
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int64  `json:"expires_in"` // seconds
+	}
+	if err := json.Unmarshal(body, &answer); err != nil || answer.AccessToken == "" {
+		return "", 0, false
+	}
+	seconds := min(max(answer.ExpiresIn, 0), int64(maxTokenLife/time.Second))
+	return answer.AccessToken, time.Duration(seconds) * time.Second, true
 }
 
 // unsecuredSource makes tokens without signature from options unsecuredLogin…, as Java's default

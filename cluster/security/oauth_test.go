@@ -95,3 +95,23 @@ func TestOAuthUnsecured(t *testing.T) {
 		t.Errorf("without claims: %v", err)
 	}
 }
+
+// FuzzToken: whatever an endpoint or a token says, the life of the token is none or one that Go can tell.
+func FuzzToken(f *testing.F) {
+	claims := func(s string) string { return "h." + base64.RawURLEncoding.EncodeToString([]byte(s)) + ".s" }
+	for _, s := range []string{
+		`{"access_token":"a","expires_in":3600}`, `{"access_token":"a","expires_in":9223372036854775807}`,
+		`{"access_token":"a","expires_in":-1}`, `{"expires_in":1}`, `[]`, "",
+		claims(`{"exp":1700000000}`), claims(`{"exp":1e300}`), claims(`{"exp":9.3e18}`), claims(`{"exp":-1}`), "a.b", "..",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if value, life, ok := readToken([]byte(s)); ok && (value == "" || life < 0 || life > maxTokenLife) {
+			t.Errorf("%q: token %q lives for %s", s, value, life)
+		}
+		if at, ok := expiry(s); ok && (at.Before(time.Unix(0, 0)) || time.Until(at) > maxTokenLife) {
+			t.Errorf("%q expires at %s", s, at)
+		}
+	})
+}

@@ -20,6 +20,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/connectorstest"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // plainLines is the slow, obvious way: lines with their offsets behind the end.
@@ -334,4 +335,36 @@ func TestStandardInput(t *testing.T) {
 	if records, err := task.Poll(ctx); len(records) != 0 || err != nil {
 		t.Errorf("at the end: %v, %v", records, err)
 	}
+}
+
+// FuzzLines: however the bytes of a file come, its lines and their places are those that the plain way
+// finds.
+func FuzzLines(f *testing.F) {
+	for _, s := range []string{"", "a\nb\r\nc\rd", "\r\r\n\n\r", "é\xff\n\xe2\x82", "\xed\xa0\x80\r"} {
+		f.Add([]byte(s), uint8(1))
+		f.Add([]byte(s), uint8(3))
+	}
+	f.Fuzz(func(t *testing.T, text []byte, step uint8) {
+		want, ends := plainLines(string(text))
+		var l lines
+		n, at := 0, 0
+		for rest := text; ; {
+			if line, size, ok := l.next(); ok {
+				if at += size; n >= len(want) || line != java.ValidText(want[n]) || at != ends[n] {
+					t.Fatalf("%q in steps of %d: line %d is %q up to %d, want %q up to %d", text, step, n, line, at, want, ends)
+				}
+				n++
+				continue
+			}
+			if len(rest) == 0 {
+				break
+			}
+			part := copy(l.free(), rest[:min(len(rest), int(step)+1)])
+			l.add(part)
+			rest = rest[part:]
+		}
+		if n != len(want) {
+			t.Fatalf("%q in steps of %d: %d lines, want %d", text, step, n, len(want))
+		}
+	})
 }

@@ -136,32 +136,49 @@ func LoadHtpasswd(path string) (*Htpasswd, error) {
 	if _, err := rand.Read(h.key[:]); err != nil {
 		return nil, errs.Config.Wrap(err, "htpasswd file %s: no random key", path)
 	}
-	cost := bcrypt.MinCost
-	for n, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		user, hash, ok := strings.Cut(line, ":")
-		if !ok || user == "" {
-			return nil, errs.Config.New("htpasswd file %s, line %d: not user:hash", path, n+1)
-		}
-		own, err := bcrypt.Cost([]byte(hash))
-		if err != nil {
-			return nil, errs.Config.New("htpasswd file %s, line %d: the hash of %s is not bcrypt; make it with htpasswd -B",
-				path, n+1, user)
-		}
-		h.hashes[user] = []byte(hash)
-		cost = max(cost, own)
-	}
-	if len(h.hashes) == 0 {
-		return nil, errs.Config.New("htpasswd file %s has no user", path)
+	cost, err := h.read(string(text), path)
+	if err != nil {
+		return nil, err
 	}
 	h.unused, err = bcrypt.GenerateFromPassword(h.key[:], cost)
 	if err != nil {
 		return nil, errs.Config.Wrap(err, "htpasswd file %s", path)
 	}
 	return h, nil
+}
+
+// maxCost is the most that htpasswd -C takes. Each step doubles the time, which is 10 s at 17; a cost
+// of 31 would keep the worker from starting for days.
+const maxCost = 17
+
+// read takes the users in and returns the highest cost of a hash.
+func (h *Htpasswd) read(text, path string) (cost int, err error) {
+	cost = bcrypt.MinCost
+	for n, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		user, hash, ok := strings.Cut(line, ":")
+		if !ok || user == "" {
+			return 0, errs.Config.New("htpasswd file %s, line %d: not user:hash", path, n+1)
+		}
+		own, err := bcrypt.Cost([]byte(hash))
+		if err != nil {
+			return 0, errs.Config.New("htpasswd file %s, line %d: the hash of %s is not bcrypt; make it with htpasswd -B",
+				path, n+1, user)
+		}
+		if own > maxCost {
+			return 0, errs.Config.New("htpasswd file %s, line %d: the hash of %s has the cost %d; more than %d takes too long",
+				path, n+1, user, own, maxCost)
+		}
+		h.hashes[user] = []byte(hash)
+		cost = max(cost, own)
+	}
+	if len(h.hashes) == 0 {
+		return 0, errs.Config.New("htpasswd file %s has no user", path)
+	}
+	return cost, nil
 }
 
 // Authenticate reports whether the user has that password.

@@ -131,6 +131,7 @@ func TestHtpasswdRefused(t *testing.T) {
 		"ann":                  "line 1",
 		"# x\nann:{SHA}abc":    "line 2",
 		"ann:$apr1$abc$defghi": "htpasswd -B",
+		"ann:$2y$31$abcdefghijklmnopqrstuv012345678901234567890123456789012": "cost 31",
 	} {
 		_, err := LoadHtpasswd(write(t, "htpasswd", text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "apr1") {
@@ -147,6 +148,29 @@ func FuzzSection(f *testing.F) {
 		module, _, found := section(text, loginSection)
 		if found && module == "" {
 			t.Errorf("a section without module in %q", text)
+		}
+	})
+}
+
+// FuzzHtpasswd: a file is refused with its line, or has users with hashes that can be compared with.
+func FuzzHtpasswd(f *testing.F) {
+	f.Add("ann:$2y$05$abcdefghijklmnopqrstuuJ6kEDJvhgMn9BDRTe0SgBq0VNAhbhHu\n# x\n\nbob:$2a$10$x")
+	f.Add("ann:$2y$31$abcdefghijklmnopqrstuuJ6kEDJvhgMn9BDRTe0SgBq0VNAhbhHu")
+	f.Add("ann")
+	f.Add(":$2y$05$")
+	f.Fuzz(func(t *testing.T, text string) {
+		h := &Htpasswd{hashes: map[string][]byte{}}
+		cost, err := h.read(text, "f")
+		switch {
+		case err != nil && !strings.HasPrefix(err.Error(), "htpasswd file f"):
+			t.Errorf("%q: %v", text, err)
+		case err == nil && (len(h.hashes) == 0 || cost > maxCost):
+			t.Errorf("%q: %d users, cost %d", text, len(h.hashes), cost)
+		}
+		for user, hash := range h.hashes {
+			if _, err := bcrypt.Cost(hash); err != nil || user == "" {
+				t.Errorf("%q: user %q has the hash %q", text, user, hash)
+			}
 		}
 	})
 }

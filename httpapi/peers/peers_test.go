@@ -126,3 +126,32 @@ func TestForward(t *testing.T) {
 		t.Errorf("hang: %v", err)
 	}
 }
+
+// FuzzSignature: no pair of headers is valid but the one that the key makes.
+func FuzzSignature(f *testing.F) {
+	key, body := []byte("key"), []byte(`[{"a":"b"}]`)
+	for _, algorithm := range []string{"HmacSHA256", "hmacsha1", "HmacMD5", "Rot13", ""} {
+		signature, err := Sign(key, algorithm, body)
+		f.Add(algorithm, signature)
+		if err == nil {
+			f.Add(algorithm, signature[:len(signature)-1])
+		}
+	}
+	f.Add("HmacSHA256", "%%%")
+	f.Fuzz(func(t *testing.T, algorithm, signature string) {
+		mac, err := DecodeSignature(algorithm, signature)
+		if err != nil {
+			return
+		}
+		want, err := Sign(key, algorithm, body)
+		if err != nil {
+			t.Fatalf("%q is known to one of two", algorithm)
+		}
+		if got := Valid(key, algorithm, body, mac); got != (base64.StdEncoding.EncodeToString(mac) == want) {
+			t.Errorf("%s %q: valid is %t", algorithm, signature, got)
+		}
+		if Valid([]byte("other"), algorithm, body, mac) && base64.StdEncoding.EncodeToString(mac) == want {
+			t.Errorf("%s %q is valid under two keys", algorithm, signature)
+		}
+	})
+}

@@ -41,7 +41,10 @@ func (s Store) Certificates() ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	var certs []*x509.Certificate
+	return s.certificates(content)
+}
+
+func (s Store) certificates(content []byte) (certs []*x509.Certificate, err error) {
 	switch {
 	case s.Type == "PEM":
 		certs, err = pemCertificates(content)
@@ -65,7 +68,10 @@ func (s Store) KeyPair() (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	var pair tls.Certificate
+	return s.keyPair(content)
+}
+
+func (s Store) keyPair(content []byte) (pair tls.Certificate, err error) {
 	switch {
 	case s.Type == "PEM":
 		pair, err = s.pemPair(content)
@@ -112,6 +118,9 @@ func isJKS(content []byte) bool {
 
 func (s Store) loadJKS(content []byte) (jks.KeyStore, error) {
 	ks := jks.New(jks.WithOrderedAliases())
+	if err := checkJKS(content); err != nil {
+		return ks, err
+	}
 	if err := ks.Load(bytes.NewReader(content), []byte(s.Password)); err != nil {
 		return ks, fmt.Errorf("wrong password or damaged: %w", err)
 	}
