@@ -161,6 +161,9 @@ func applyOnce(tr smt.Transform, in data.Record) (res result, problem error) {
 func checkFits(in, out *data.Record) error {
 	for _, side := range []smt.Side{smt.Key, smt.Value} {
 		schema, value := side.Get(in)
+		if s, ok := value.(*data.Struct); ok && schema == nil && s != nil {
+			schema = s.Schema() // which it may get as its schema
+		}
 		if schema != nil && data.ValidateValue(schema, value) != nil {
 			continue
 		}

@@ -35,7 +35,9 @@ func Plugins() []smt.Plugin {
 	all = append(all, kafka.Both("ReplaceField", replaceFieldConfig(), func(s smt.Side) smt.Transform { return &replaceField{side: s} })...)
 	all = append(all, kafka.Both("SetSchemaMetadata", setSchemaMetadataConfig(), func(s smt.Side) smt.Transform { return &setSchemaMetadata{side: s} })...)
 	all = append(all, kafka.Both("TimestampConverter", timestampConverterConfig(), func(s smt.Side) smt.Transform { return &timestampConverter{side: s} })...)
-	all = append(all, kafka.One("TimestampRouter", timestampRouterConfig(), func() smt.Transform { return &timestampRouter{} }))
+	router := kafka.One("TimestampRouter", timestampRouterConfig(), func() smt.Transform { return &timestampRouter{} })
+	router.Aliases = []string{"io.confluent.connect.transforms.TimestampRouter"} // as which Confluent lists it too
+	all = append(all, router)
 	all = append(all, kafka.One("ValueToKey", valueToKeyConfig(), func() smt.Transform { return &valueToKey{} }))
 	return all
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/predicates"
 	"github.com/troupe-connect/troupe/smt/transforms"
+	"github.com/troupe-connect/troupe/smt/transforms/aiven"
+	"github.com/troupe-connect/troupe/smt/transforms/confluent"
 	"github.com/troupe-connect/troupe/smt/transforms/debezium"
 )
 
@@ -33,7 +35,7 @@ func Plugins() []plugin.Plugin {
 	for _, p := range primitive.Plugins() {
 		all = append(all, p)
 	}
-	for _, family := range [][]smt.Plugin{transforms.Plugins(), debezium.Plugins()} {
+	for _, family := range [][]smt.Plugin{transforms.Plugins(), debezium.Plugins(), aiven.Plugins(), confluent.Plugins()} {
 		for _, p := range family {
 			all = append(all, p)
 		}

@@ -2,6 +2,7 @@ package regex
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -284,6 +285,26 @@ func TestLongPatternsEnd(t *testing.T) {
 		}
 		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("%s takes %v", name, took)
+		}
+	}
+}
+
+func TestFindString(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, text string
+		want          []string
+	}{
+		{"(a)(b)?", "xa", []string{"a", "a", ""}},
+		{"^2", "12", nil},
+		{"(?:[.]|^)([^.]*)$", "com.acme.Order", []string{".Order", "Order"}},
+		{"", "x", []string{""}},
+	} {
+		re, err := Compile(tt.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := re.FindString(tt.text); err != nil || !slices.Equal(got, tt.want) {
+			t.Errorf("%q in %q: %q, %v, want %q", tt.pattern, tt.text, got, err, tt.want)
 		}
 	}
 }

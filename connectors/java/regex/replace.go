@@ -13,6 +13,23 @@ func (r *Regexp) MatchString(text string) (bool, error) {
 	return ok, m.err
 }
 
+// FindString is the first match in the text and what its groups matched, "" for one that took no part;
+// nil without a match. The error is ErrTooComplex.
+func (r *Regexp) FindString(text string) ([]string, error) {
+	in := []rune(text)
+	caps, err := r.find(in)
+	if err != nil || caps == nil {
+		return nil, err
+	}
+	groups := make([]string, r.groups)
+	for i := range groups {
+		if caps[2*i] >= 0 && caps[2*i+1] >= caps[2*i] {
+			groups[i] = string(in[caps[2*i]:caps[2*i+1]])
+		}
+	}
+	return groups, nil
+}
+
 // find is the captures of the first match, nil if there is none.
 func (r *Regexp) find(text []rune) ([]int, error) {
 	m := r.newMachine(text)

@@ -3,6 +3,7 @@ package debezium
 import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
@@ -33,7 +34,7 @@ func (t *changedState) Configure(props map[string]string) error {
 	s := settings(props)
 	list := func(name string) (string, *data.Schema, error) {
 		header := s[name]
-		if kit.Trim(header) == "" {
+		if java.Trim(header) == "" {
 			return "", nil, nil
 		}
 		schema, err := data.ArrayOf(data.OptionalStringSchema).Optional().Name(header).Build()

@@ -7,6 +7,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -50,8 +51,8 @@ func (t *eventRouter) Configure(props map[string]string) (err error) {
 	t.at, t.hasAt = s[eventTimestampKey]
 	t.version, t.hasVersion = s[eventVersionKey]
 	t.routeBy = s.text(outboxRouteKey, defaultRouteByField)
-	pattern := kit.Trim(s.text(outboxRegexKey, defaultOutboxRegex))
-	if t.router, err = kit.NewRouter(pattern, kit.Trim(s.text(outboxTopicKey, defaultOutboxTopic))); err != nil {
+	pattern := java.Trim(s.text(outboxRegexKey, defaultOutboxRegex))
+	if t.router, err = kit.NewRouter(pattern, java.Trim(s.text(outboxTopicKey, defaultOutboxTopic))); err != nil {
 		return config.Invalid(outboxRegexKey, pattern, "Invalid regex: "+err.Error())
 	}
 	t.columns = parsePlacements(s)
@@ -188,7 +189,7 @@ func (t *eventRouter) route(r *data.Record, s, row *data.Struct, schema *data.Sc
 		return err
 	}
 	text, isText := payload.(string)
-	switch empty := payload == nil || isText && kit.Trim(text) == ""; {
+	switch empty := payload == nil || isText && java.Trim(text) == ""; {
 	case empty && t.emptyIsTombstone:
 		r.ValueSchema, r.Value = nil, nil
 	case t.enveloped:

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/troupe-connect/troupe/connectors/config"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -129,7 +130,7 @@ func parsePlacements(s settings) []placed {
 	for _, pair := range kit.Split(text, ",") {
 		parts := kit.Split(pair, ":")
 		for i := range parts {
-			parts[i] = kit.Trim(parts[i])
+			parts[i] = java.Trim(parts[i])
 		}
 		p := placed{where: nowhere, column: parts[0], alias: parts[0]}
 		for i, word := range placeWords {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -24,7 +25,7 @@ func fieldRefs(prefix, list string) ([]fieldRef, error) {
 	}
 	var refs []fieldRef
 	for _, text := range kit.Split(list, ",") {
-		ref, err := parseFieldRef(prefix, kit.Trim(text))
+		ref, err := parseFieldRef(prefix, java.Trim(text))
 		if err != nil {
 			return nil, err
 		}
@@ -182,7 +183,7 @@ func (d *dropFields) apply(r *data.Record) error {
 
 // names are those that the first header of the name has.
 func (d *dropFields) names(r *data.Record) ([]string, error) {
-	if kit.Trim(d.header) == "" {
+	if java.Trim(d.header) == "" {
 		return nil, nil
 	}
 	for i := range r.Headers {
@@ -249,10 +250,10 @@ func (d *dropFields) drop(schema *data.Schema, value any, names []string) (*data
 }
 
 func excluded(list string) []string {
-	if kit.Trim(list) == "" {
+	if java.Trim(list) == "" {
 		return nil
 	}
-	names := strings.Split(kit.Trim(list), ",")
+	names := strings.Split(java.Trim(list), ",")
 	for i := range names {
 		names[i] = strings.Trim(names[i], " \t\n\v\f\r")
 	}

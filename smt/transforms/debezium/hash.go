@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf16"
 
 	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // hashCode is what Java's hashCode is of a value. Bytes are hashed as a ByteBuffer is, since the hash
@@ -18,7 +18,7 @@ import (
 func hashCode(value any) int32 {
 	switch v := value.(type) {
 	case string:
-		return hashText(v)
+		return java.HashCode(v)
 	case int32:
 		return v
 	case int64:
@@ -80,19 +80,6 @@ func hashContainer(value any) int32 {
 }
 
 func fold(n uint64) int32 { return int32(uint32(n) ^ uint32(n>>32)) }
-
-func hashText(s string) int32 {
-	h := int32(0)
-	for _, r := range s {
-		if r > 0xFFFF {
-			hi, lo := utf16.EncodeRune(r)
-			h = (h*31+hi)*31 + lo
-			continue
-		}
-		h = h*31 + r
-	}
-	return h
-}
 
 // hashInt is BigInteger.hashCode: over words of 32 bits, most significant first.
 func hashInt(n *big.Int) int32 {

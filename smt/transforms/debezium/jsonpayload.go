@@ -11,6 +11,7 @@ import (
 
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -184,7 +185,7 @@ func (p *jsonPayload) object(key string, o *jsonObject) (*data.Schema, error) {
 	for i, name := range o.names {
 		name = p.names.adjust(name)
 		path := name
-		if kit.Trim(key) != "" {
+		if java.Trim(key) != "" {
 			path = key + "." + name
 		}
 		schema, err := p.schema(path, o.values[i])

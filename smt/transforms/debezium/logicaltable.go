@@ -4,6 +4,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
@@ -77,7 +78,7 @@ func (t *logicalTableRouter) Configure(props map[string]string) (err error) {
 	if t.topics, err = kit.NewRouter(s[topicRegexKey], s[topicReplacementKey]); err != nil {
 		return errs.Connect.Wrap(err, unableToValidate)
 	}
-	if kit.Trim(s[keyRegexKey]) != "" {
+	if java.Trim(s[keyRegexKey]) != "" {
 		if t.tables, err = kit.NewRouter(s[keyRegexKey], s[keyReplacementKey]); err != nil {
 			return errs.Connect.Wrap(err, unableToValidate)
 		}
@@ -90,7 +91,7 @@ func (t *logicalTableRouter) Configure(props map[string]string) (err error) {
 }
 
 func replacesKey(s settings, name string) string {
-	if kit.Trim(s[keyRegexKey]) != "" && kit.Trim(s[name]) == "" {
+	if java.Trim(s[keyRegexKey]) != "" && java.Trim(s[name]) == "" {
 		return name + " must be non-empty if " + keyRegexKey + " is set."
 	}
 	return ""

@@ -7,6 +7,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
@@ -54,7 +55,7 @@ func newRecordStateConfig() *config.Def {
 			"rewrite-with-tombstone: the same, and tombstones are kept. delete-to-tombstone: a delete becomes a tombstone, tombstones are dropped.")
 	mode.Validator = config.LambdaValidator("(no text)", func(name string, value any) error {
 		text, ok := value.(string)
-		if ok && !slices.Contains(deleteModes, strings.ToLower(kit.Trim(text))) {
+		if ok && !slices.Contains(deleteModes, strings.ToLower(java.Trim(text))) {
 			return config.Invalid(name, value, "Value must be one of "+strings.Join(deleteModes, ", "))
 		}
 		return nil
@@ -313,7 +314,7 @@ func (t *newRecordState) route(r *data.Record, row *data.Struct) error {
 		return nil
 	}
 	topic, _, err := textOf(row, t.routeBy)
-	if err == nil && kit.Trim(topic) != "" {
+	if err == nil && java.Trim(topic) != "" {
 		r.Topic = topic
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -46,13 +47,13 @@ func (t *partitionRouting) Configure(props map[string]string) error {
 	for _, path := range s.list(partitionFieldsKey) {
 		parts := kit.Split(path, ".")
 		for i := range parts {
-			parts[i] = kit.Trim(parts[i])
+			parts[i] = java.Trim(parts[i])
 		}
 		t.fields = append(t.fields, parts)
 	}
 	t.partitions, _ = parseInt32(s[partitionCountKey])
 	t.hash = hashCode
-	if strings.EqualFold(kit.Trim(s[partitionHashKey]), "murmur") {
+	if strings.EqualFold(java.Trim(s[partitionHashKey]), "murmur") {
 		t.hash = murmur
 	}
 	return nil

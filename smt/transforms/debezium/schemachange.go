@@ -7,6 +7,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -33,7 +34,7 @@ func (t *schemaChangeFilter) Configure(props map[string]string) error {
 	}
 	t.exclude = nil
 	for _, word := range kit.Split(s[excludeChangesKey], ",") {
-		word = kit.Trim(word)
+		word = java.Trim(word)
 		if err := knownChange(word); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/connectors/java/regex"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
@@ -22,7 +23,7 @@ func (s settings) text(name, def string) string {
 }
 
 func (s settings) bool(name string, def bool) bool {
-	switch strings.ToLower(kit.Trim(s[name])) {
+	switch strings.ToLower(java.Trim(s[name])) {
 	case "true":
 		return true
 	case "false":
@@ -40,7 +41,7 @@ func (s settings) list(name string) []string {
 	}
 	parts := kit.Split(v, ",")
 	for i := range parts {
-		parts[i] = kit.Trim(parts[i])
+		parts[i] = java.Trim(parts[i])
 	}
 	return parts
 }
@@ -48,7 +49,7 @@ func (s settings) list(name string) []string {
 // word is the place of a setting's word among those it may be, -1 for another one. Case and
 // blanks around it don't count.
 func (s settings) word(name, def string, words ...string) int {
-	text := kit.Trim(s.text(name, def))
+	text := java.Trim(s.text(name, def))
 	return slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, text) })
 }
 
@@ -82,7 +83,7 @@ func (s settings) accept(checks ...check) error {
 }
 
 func isRequired(s settings, name string) string {
-	if kit.Trim(s[name]) == "" {
+	if java.Trim(s[name]) == "" {
 		return valueRequired
 	}
 	return ""
@@ -90,7 +91,7 @@ func isRequired(s settings, name string) string {
 
 func isBoolean(s settings, name string) string {
 	v, ok := s[name]
-	if v = kit.Trim(v); !ok || strings.EqualFold(v, "true") || strings.EqualFold(v, "false") {
+	if v = java.Trim(v); !ok || strings.EqualFold(v, "true") || strings.EqualFold(v, "false") {
 		return ""
 	}
 	return booleanExpected
@@ -118,7 +119,7 @@ func isRegex(s settings, name string) string {
 // isWord is a check for one of some words.
 func isWord(words ...string) func(settings, string) string {
 	return func(s settings, name string) string {
-		if v, ok := s[name]; ok && !slices.Contains(words, strings.ToLower(kit.Trim(v))) {
+		if v, ok := s[name]; ok && !slices.Contains(words, strings.ToLower(java.Trim(v))) {
 			return strings.ReplaceAll(unknownIsNotValid, "%s", strings.Join(words, ", "))
 		}
 		return ""

@@ -8,6 +8,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/connectors/java/regex"
 	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
@@ -117,7 +118,7 @@ func areRegexes(s settings, name string) string {
 		return ""
 	}
 	for _, part := range kit.Split(text, ",") {
-		if _, err := regex.Compile(kit.Trim(part)); err != nil {
+		if _, err := regex.Compile(java.Trim(part)); err != nil {
 			return "A comma-separated list of valid regular expressions is expected, but " + err.Error()
 		}
 	}

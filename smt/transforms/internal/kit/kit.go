@@ -66,9 +66,6 @@ func Split(s, sep string) []string {
 	return parts
 }
 
-// Trim is Java's String.trim: it takes away all characters up to the blank.
-func Trim(s string) string { return strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }) }
-
 // Struct is a value that must be a struct; the purpose is for the error (errs.Data).
 func Struct(value any, purpose string) (*data.Struct, error) {
 	if s, ok := value.(*data.Struct); ok && s != nil {
