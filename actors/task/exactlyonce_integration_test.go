@@ -34,7 +34,7 @@ import (
 const realPort = 18640
 
 // realBroker starts Kafka 4.1.1 and ends it with the test.
-func realBroker(t *testing.T) string {
+func realBroker(t testing.TB) string {
 	t.Helper()
 	service := func(action string) ([]byte, error) {
 		cmd := exec.Command(filepath.Join("..", "..", "testdata", "services", "kafka"), action)
