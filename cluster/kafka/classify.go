@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -52,8 +54,24 @@ type Error struct {
 	Err   error
 }
 
-// Error is the text: what was done and why it failed.
-func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
+// Error is the text, in one line: what was done and why it failed, each cause once.
+func (e *Error) Error() string { return e.Op + ": " + inOneLine(e.Err.Error()) }
+
+// inOneLine puts the lines of joined errors behind one another, without those that are in another.
+func inOneLine(text string) string {
+	text = strings.ReplaceAll(text, sarama.ErrOutOfBrokers.Error(), "no Kafka broker could be reached")
+	if !strings.Contains(text, "\n") {
+		return text
+	}
+	var kept []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line == "" || slices.ContainsFunc(kept, func(k string) bool { return strings.Contains(k, line) }) {
+			continue
+		}
+		kept = append(slices.DeleteFunc(kept, func(k string) bool { return strings.Contains(line, k) }), line)
+	}
+	return strings.Join(kept, "; ")
+}
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }

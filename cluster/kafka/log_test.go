@@ -2,6 +2,10 @@ package kafka
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -12,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -102,5 +107,25 @@ func TestOverridesOfClasses(t *testing.T) {
 	}
 	if !slices.Equal(texts, want) {
 		t.Errorf("%q", texts)
+	}
+}
+
+// An error is one line, in which each cause is told once.
+func TestErrorsInOneLine(t *testing.T) {
+	timeout := context.DeadlineExceeded
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("a"), "do: a"},
+		{errors.Join(timeout, errors.New("dial a:1: refused")), "do: context deadline exceeded; dial a:1: refused"},
+		{errors.Join(timeout, timeout), "do: context deadline exceeded"},
+		{errors.Join(errors.New("EOF"), fmt.Errorf("read from a:1: %w", io.EOF), io.EOF), "do: read from a:1: EOF"},
+		{failed(errors.Join(timeout, fmt.Errorf("%w: dial a:1: refused", sarama.ErrOutOfBrokers)), "find it"),
+			"do: find it: context deadline exceeded; no Kafka broker could be reached: dial a:1: refused"},
+	} {
+		if got := failed(tt.err, "do").Error(); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
 	}
 }
