@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -33,6 +34,7 @@ type Consumer struct {
 	numbers numbers
 	retire  func()   // ends numbers
 	lag     *lagging // nil if nobody wants to know
+	idle    atomic.Pointer[Idle]
 
 	records []*Record // of the last poll
 	stashed error     // found beside records, for the next poll

@@ -58,6 +58,7 @@ func (c *Consumer) join() error {
 	close(m.ready)
 	m.workers.Go(m.commitLoop)
 	m.workers.Go(m.deletedLoop)
+	m.workers.Go(m.idleLoop)
 	if c.lag != nil {
 		m.workers.Go(m.lagLoop)
 	}
