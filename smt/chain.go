@@ -11,6 +11,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/plugin"
+	"github.com/troupe-connect/troupe/smt/internal/reuse"
 )
 
 // SinkTransform is what a transform implements besides Transform if it uses what only sink
@@ -47,6 +48,9 @@ func NewChain(steps ...Step) *Chain {
 	c := &Chain{steps: steps, sinks: make([]SinkTransform, len(steps))}
 	for i := range steps {
 		c.sinks[i], _ = steps[i].Transform.(SinkTransform)
+		if i > 0 && steps[i].Predicate == nil {
+			reuse.Link(steps[i-1].Transform, steps[i].Transform)
+		}
 	}
 	return c
 }

@@ -10,8 +10,65 @@ type Struct struct {
 
 // NewStruct is a struct of the schema, which must not be nil, with every field null. If it is no
 // STRUCT schema, the struct has no fields and Validate and Put say so.
+//
+// A struct of few fields is one allocation with them: transforms make one per record and step.
 func NewStruct(schema *Schema) *Struct {
-	return &Struct{schema: schema, values: make([]any, len(schema.fields))}
+	n := len(schema.fields)
+	var s *Struct
+	switch {
+	case n <= 1:
+		with := new(struct {
+			Struct
+			room [1]any
+		})
+		s, with.values = &with.Struct, with.room[:n:n]
+	case n <= 2:
+		with := new(struct {
+			Struct
+			room [2]any
+		})
+		s, with.values = &with.Struct, with.room[:n:n]
+	case n <= 3:
+		with := new(struct {
+			Struct
+			room [3]any
+		})
+		s, with.values = &with.Struct, with.room[:n:n]
+	case n <= 4:
+		with := new(struct {
+			Struct
+			room [4]any
+		})
+		s, with.values = &with.Struct, with.room[:n:n]
+	case n <= 6:
+		with := new(struct {
+			Struct
+			room [6]any
+		})
+		s, with.values = &with.Struct, with.room[:n:n]
+	case n <= 8:
+		with := new(struct {
+			Struct
+			room [8]any
+		})
+		s, with.values = &with.Struct, with.room[:n:n]
+	case n <= 12:
+		with := new(struct {
+			Struct
+			room [12]any
+		})
+		s, with.values = &with.Struct, with.room[:n:n]
+	case n <= 16:
+		with := new(struct {
+			Struct
+			room [16]any
+		})
+		s, with.values = &with.Struct, with.room[:n:n]
+	default:
+		s = &Struct{values: make([]any, n)}
+	}
+	s.schema = schema
+	return s
 }
 
 // Schema is the struct's schema.
@@ -23,6 +80,9 @@ func (s *Struct) At(i int) any { return s.values[i] }
 // SetAt sets the i-th field without checking the value: for code that derived the schema from
 // the value. Validate finds what doesn't fit.
 func (s *Struct) SetAt(i int, value any) { s.values[i] = value }
+
+// Clear makes every field null: for code that made the struct and knows that nobody else uses it.
+func (s *Struct) Clear() { clear(s.values) }
 
 // Fill sets the first fields to the values of another struct, as stored and unchecked like SetAt:
 // for code that made the schema from the other's by adding fields behind. Fields for which there is no

@@ -4,6 +4,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/internal/reuse"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -20,7 +21,11 @@ type hoistField struct {
 	field   string
 	name    any // field, as a map's key
 	schemas smt.SchemaCache[*data.Schema]
+	made    reuse.Structs
 }
+
+// Structs implements reuse.Maker.
+func (h *hoistField) Structs() (*reuse.Structs, any) { return &h.made, h.side }
 
 func (h *hoistField) Configure(props map[string]string) error {
 	v, err := hoistFieldConfig().Parse(props)
@@ -48,7 +53,7 @@ func (h *hoistField) Apply(r *data.Record) (*data.Record, error) {
 		}
 		h.schemas.Put(schema, hoisted)
 	}
-	s := data.NewStruct(hoisted)
+	s := h.made.New(hoisted)
 	if err := kit.Set(s, 0, value); err != nil {
 		return nil, err
 	}

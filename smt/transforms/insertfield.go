@@ -8,6 +8,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/internal/reuse"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -46,7 +47,14 @@ type insertField struct {
 	topic    kit.Boxed
 	defaults defaults
 	schemas  smt.SchemaCache[*data.Schema]
+	made     reuse.Structs
 }
+
+// Structs implements reuse.Maker.
+func (t *insertField) Structs() (*reuse.Structs, any) { return &t.made, t.side }
+
+// CopiesStructs implements reuse.Copier.
+func (*insertField) CopiesStructs() {}
 
 // insertion is one field to add; the zero value is none.
 type insertion struct {
@@ -152,7 +160,7 @@ func (t *insertField) intoStruct(r *data.Record, sink *data.SinkRecord, s *data.
 		}
 		t.schemas.Put(s.Schema(), schema)
 	}
-	out := data.NewStruct(schema)
+	out := t.made.New(schema)
 	n := len(s.Schema().Fields())
 	for i := range n {
 		if err := t.defaults.copyField(out, i, s, i); err != nil {

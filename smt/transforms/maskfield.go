@@ -8,6 +8,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/internal/reuse"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -33,7 +34,14 @@ type maskField struct {
 	empty    emptyValues
 	defaults defaults
 	masked   smt.SchemaCache[[]bool] // by field
+	made     reuse.Structs
 }
+
+// Structs implements reuse.Maker.
+func (m *maskField) Structs() (*reuse.Structs, any) { return &m.made, m.side }
+
+// CopiesStructs implements reuse.Copier.
+func (*maskField) CopiesStructs() {}
 
 const maskPurpose = "mask fields"
 
@@ -100,7 +108,7 @@ func (m *maskField) inStruct(value any) (any, error) {
 		}
 		m.masked.Put(in.Schema(), masked)
 	}
-	out := data.NewStruct(in.Schema())
+	out := m.made.New(in.Schema())
 	for i := range masked {
 		if !masked[i] {
 			if err := m.defaults.copyField(out, i, in, i); err != nil {

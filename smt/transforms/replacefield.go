@@ -8,6 +8,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt"
+	"github.com/troupe-connect/troupe/smt/internal/reuse"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -38,7 +39,14 @@ type replaceField struct {
 	renamed          map[string]any // new names, boxed once
 	defaults         defaults
 	plans            smt.SchemaCache[*replacePlan]
+	made             reuse.Structs
 }
+
+// Structs implements reuse.Maker.
+func (t *replaceField) Structs() (*reuse.Structs, any) { return &t.made, t.side }
+
+// CopiesStructs implements reuse.Copier.
+func (*replaceField) CopiesStructs() {}
 
 // replacePlan is a schema made and where its fields come from.
 type replacePlan struct {
@@ -184,7 +192,7 @@ func (t *replaceField) inStruct(in *data.Struct) (*data.Struct, error) {
 		}
 		t.plans.Put(in.Schema(), plan)
 	}
-	out := data.NewStruct(plan.schema)
+	out := t.made.New(plan.schema)
 	for i, from := range plan.from {
 		var err error
 		switch {
