@@ -179,7 +179,7 @@ func (t *taskActor) exited(c actor.Context, m act.Exited) {
 	case m.ID == flushExit:
 		t.flushing = false
 		if m.Err != nil && !t.stopping {
-			t.log.Warn("offsets not committed, the next interval tries again", "err", m.Err)
+			t.log.Error("offsets not committed, the next interval tries again", "err", m.Err)
 		}
 	case m.Err != nil && t.stopping:
 		if !errors.Is(m.Err, context.Canceled) && !errors.Is(m.Err, act.ErrFenced) {

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -25,6 +27,60 @@ type FileOffsetStore struct {
 	// state
 	table  *OffsetTable
 	closed bool
+	lost   map[string]error // of keys whose last Set failed
+	// What the last Set came to, for those who don't wait for their turn.
+	failing  atomic.Pointer[failedSet]
+	unstored atomic.Pointer[failedSet]
+}
+
+// failedSet says since when offsets can't be stored, and why.
+type failedSet struct {
+	since time.Time
+	err   error
+}
+
+// Failing is an error as long as the file can't be written: since the last Set failed. The offsets
+// collected in the meantime come with the next, so that nothing is lost while it goes on.
+func (s *FileOffsetStore) Failing() error {
+	f := s.failing.Load()
+	if f == nil {
+		return nil
+	}
+	return fmt.Errorf("source offsets can't be stored since %s: %w", f.since.Format(time.RFC3339), f.err)
+}
+
+// Unstored is an error as long as there are offsets that a Set has failed to store and none has stored
+// since: if it is there at the end, sources will send records again.
+func (s *FileOffsetStore) Unstored() error {
+	f := s.unstored.Load()
+	if f == nil {
+		return nil
+	}
+	return fmt.Errorf("source offsets were not stored, sources will send records again that Kafka has already: %w", f.err)
+}
+
+// took notes what a Set of the keys came to. The caller has the turn.
+func (s *FileOffsetStore) took(keys map[string][]byte, err error) {
+	for k := range keys {
+		if err != nil {
+			s.lost[k] = err
+		} else {
+			delete(s.lost, k)
+		}
+	}
+	switch {
+	case err == nil:
+		s.failing.Store(nil)
+	case s.failing.Load() == nil:
+		s.failing.Store(&failedSet{time.Now(), err})
+	default:
+		s.failing.Store(&failedSet{s.failing.Load().since, err})
+	}
+	s.unstored.Store(nil)
+	for _, err := range s.lost {
+		s.unstored.Store(&failedSet{err: err})
+		break
+	}
 }
 
 // OpenFileOffsetStore reads the file. A missing or empty one holds no offsets; one that is no
@@ -33,7 +89,7 @@ func OpenFileOffsetStore(path string) (*FileOffsetStore, error) {
 	if path == "" {
 		return nil, errs.Config.New("offset.storage.file.filename is empty: name the file that keeps the offsets")
 	}
-	s := &FileOffsetStore{path: path, turn: make(chan struct{}, 1), table: NewOffsetTable()}
+	s := &FileOffsetStore{path: path, turn: make(chan struct{}, 1), table: NewOffsetTable(), lost: map[string]error{}}
 	s.turn <- struct{}{}
 	// A link is followed now, so that replacing the file doesn't replace the link.
 	if target, err := filepath.EvalSymlinks(path); err == nil {
@@ -130,7 +186,9 @@ func (s *FileOffsetStore) Set(ctx context.Context, pairs []Pair) error {
 		all = append(all, Pair{[]byte(k), v})
 	}
 	sortPairs(all)
-	if err := replaceFile(s.path, encodeJavaMap(all)); err != nil {
+	err := replaceFile(s.path, encodeJavaMap(all))
+	s.took(fresh, err)
+	if err != nil {
 		return errs.Connect.Wrap(err, "offset.storage.file.filename=%s can't be written", s.path)
 	}
 	for k, v := range fresh {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -277,6 +278,42 @@ func TestStoresConcurrently(t *testing.T) {
 				t.Errorf("%d partitions, %v", len(all), err)
 			}
 		})
+	}
+}
+
+// A full disk shows as long as it lasts, and what could not be stored as long as nobody has stored it.
+func TestOffsetFileOnAFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "offsets")
+	s := openStore(t, path)
+	a, b := Pair{[]byte(`["c",{"p":1}]`), []byte(`{"n":1}`)}, Pair{[]byte(`["c",{"p":2}]`), []byte(`{"n":2}`)}
+	check := func(what string, err error, failing, unstored bool) {
+		t.Helper()
+		if (s.Failing() != nil) != failing || (s.Unstored() != nil) != unstored {
+			t.Errorf("%s (%v): failing %v, unstored %v", what, err, s.Failing(), s.Unstored())
+		}
+	}
+	check("fresh", nil, false, false)
+	if err := os.Symlink("/dev/full", path); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Set(t.Context(), []Pair{a})
+	check("full", err, true, true)
+	if !errors.Is(err, syscall.ENOSPC) || !errors.Is(s.Failing(), syscall.ENOSPC) || !errors.Is(s.Unstored(), syscall.ENOSPC) {
+		t.Errorf("%v, %v, %v", err, s.Failing(), s.Unstored())
+	}
+	since := s.Failing().Error()
+	err = s.Set(t.Context(), []Pair{a})
+	check("still full", err, true, true)
+	if got := s.Failing().Error(); got != since {
+		t.Errorf("since when moves: %s, then %s", since, got)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	check("room, others stored", s.Set(t.Context(), []Pair{b}), false, true)
+	check("room, all stored", s.Set(t.Context(), []Pair{a}), false, false)
+	if got, err := s.Connector(t.Context(), "c"); err != nil || len(got) != 2 {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

@@ -389,7 +389,27 @@ func (n *node) beginStandalone(ctx context.Context, clusterID string) (running, 
 	if err != nil {
 		return nil, errors.Join(err, store.Close(ctx))
 	}
-	return w, nil
+	return &standalone{Worker: w, offsets: store}, nil
+}
+
+// standalone is a worker with its offsets in a file. Offsets that can't be stored there make it
+// unhealthy, and end it with an error if they aren't at the end.
+type standalone struct {
+	*actors.Worker
+	offsets *storage.FileOffsetStore
+}
+
+// Ready implements httpapi.Herder.
+func (s *standalone) Ready(ctx context.Context) error {
+	if err := s.Worker.Ready(ctx); err != nil {
+		return err
+	}
+	return s.offsets.Failing()
+}
+
+// Stop ends the worker.
+func (s *standalone) Stop(ctx context.Context) error {
+	return errors.Join(s.Worker.Stop(ctx), s.offsets.Unstored())
 }
 
 // clusterTry is the time of one try to reach the cluster at the start, after which the log says what
