@@ -72,17 +72,18 @@ var layoutRules = []struct {
 	{"cluster/group/...", []string{"connectors/data", "connectors/config", "connectors/errs", "$java", "cluster/state", "cluster/kafka"}},
 
 	{"actors/act", []string{"$below"}},
-	{"actors/settings", []string{"$contracts", "connectors/config/...", "$java", "cluster/state"}},
+	{"actors/budget", []string{"$below"}},
+	{"actors/settings", []string{"actors/budget", "$contracts", "connectors/config/...", "$java", "cluster/state"}},
 	{"actors/host", []string{"$below", "actors/act"}},
 	{"actors/offsets", []string{"$below", "actors/act", "actors/host", "actors/settings"}},
 	{"actors/pipeline", []string{"$below", "actors/act", "actors/host", "actors/settings", "codecs/json"}}, // dead letters of sources are JSON
 	{"actors/task", []string{"$below", "actors/act", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline"}},
-	{"actors/connector", []string{"$below", "actors/act", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task"}},
+	{"actors/connector", []string{"$below", "actors/act", "actors/budget", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task"}},
 	{"actors/herd", []string{"cluster/state"}}, // pure: what it decides on is given
 	{"actors/member", []string{"$below", "actors/act", "actors/settings"}},
 	{"actors/api", []string{"$below", "actors/act", "actors/host", "actors/settings", "actors/task", "actors/herd", "actors/member"}},
 	{"actors/worker", []string{
-		"$below", "actors/act", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task", "actors/connector",
+		"$below", "actors/act", "actors/budget", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task", "actors/connector",
 		"actors/herd", "actors/member", "actors/api",
 	}},
 	{"actors", []string{"$below", "actors/..."}},

@@ -221,7 +221,7 @@ func TestGoTellsOfEveryEnd(t *testing.T) {
 		}},
 		{"panic with an error", func(context.Context) (any, error) { panic(errs.Config.New("topic missing")) }, func(t *testing.T, e act.Exited) {
 			var f *act.Failure
-			if !errors.As(e.Err, &f) || !f.Fatal || !errors.Is(e.Err, errs.Config) {
+			if !errors.As(e.Err, &f) || !errors.Is(e.Err, errs.Config) {
 				t.Errorf("%+v", e)
 			}
 		}},

@@ -10,11 +10,11 @@ import (
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
-// Failure is why an actor or its runner ended: an error with the stack of where it happened.
+// Failure is why an actor or its runner ended: an error with the stack of where it happened. Package
+// budget says whether a restart may help.
 type Failure struct {
 	Err   error
 	Stack string // Go stack; "" when the error was returned rather than thrown
-	Fatal bool   // a restart doesn't help
 }
 
 // ErrGoexit is what is left of a goroutine that ended through runtime.Goexit.
@@ -30,22 +30,13 @@ func (f *Failure) Unwrap() error { return f.Err }
 func (f *Failure) LogValue() slog.Value { return slog.StringValue(f.Error()) }
 
 // Trace is the failure as REST and the log show it: Java class and message first, as the JVM's
-// traces begin, causes, then the Go stack if there is one.
+// traces begin, causes, each with its own message only, then the Go stack if there is one.
 func (f *Failure) Trace() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", errs.ClassOf(f.Err), f.Err.Error())
-	for err := errors.Unwrap(f.Err); err != nil; err = errors.Unwrap(err) {
-		if k := errs.KindOf(err); k != nil {
-			fmt.Fprintf(&b, "\nCaused by: %s: %s", k.Class(), err.Error())
-		} else {
-			fmt.Fprintf(&b, "\nCaused by: %s", err.Error())
-		}
-	}
+	trace := errs.Trace(errs.ClassOf(f.Err), f.Err)
 	if f.Stack != "" {
-		b.WriteString("\n")
-		b.WriteString(f.Stack)
+		trace += "\n" + f.Stack
 	}
-	return b.String()
+	return trace
 }
 
 // AsFailure makes a Failure of what was thrown or returned; the stack is added once, where it is
@@ -57,7 +48,7 @@ func AsFailure(v any, thrown bool) *Failure {
 		return x
 	case error:
 		if f, ok := errors.AsType[*Failure](x); ok {
-			return &Failure{Err: x, Stack: f.Stack, Fatal: f.Fatal}
+			return &Failure{Err: x, Stack: f.Stack}
 		}
 		err = x
 		if thrown {
@@ -66,16 +57,11 @@ func AsFailure(v any, thrown bool) *Failure {
 	default:
 		err = fmt.Errorf("panic: %v", x)
 	}
-	f := &Failure{Err: err, Fatal: IsFatal(err)}
+	f := &Failure{Err: err}
 	if thrown {
 		f.Stack = trimStack(string(debug.Stack()))
 	}
 	return f
-}
-
-// IsFatal reports whether a restart can't help: wrong settings, too many tasks, no permission.
-func IsFatal(err error) bool {
-	return errors.Is(err, errs.Config) || errors.Is(err, errs.Authorization) || errors.Is(err, errs.TooManyTasks)
 }
 
 // trimStack drops the frames above the panic: debug.Stack, the deferred function, runtime.

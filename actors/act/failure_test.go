@@ -21,22 +21,21 @@ func TestAsFailure(t *testing.T) {
 		thrown bool
 		text   string
 		class  string
-		fatal  bool
 		stack  bool
 	}{
-		{"error", errs.Data.New("bad"), false, "bad", "org.apache.kafka.connect.errors.DataException", false, false},
-		{"error thrown", errs.Data.New("bad"), true, "panic: bad", "org.apache.kafka.connect.errors.DataException", false, true},
-		{"plain error", io.ErrUnexpectedEOF, false, "unexpected EOF", "org.apache.kafka.connect.errors.ConnectException", false, false},
-		{"value", 7, true, "panic: 7", "org.apache.kafka.connect.errors.ConnectException", false, true},
-		{"configuration", errs.Config.New("topic"), false, "topic", "org.apache.kafka.common.config.ConfigException", true, false},
-		{"configuration, wrapped", fmt.Errorf("task: %w", errs.Config.New("topic")), false, "task: topic", "org.apache.kafka.common.config.ConfigException", true, false},
-		{"too many tasks", errs.TooManyTasks.New("9"), false, "9", "org.apache.kafka.connect.runtime.TooManyTasksException", true, false},
-		{"authorization", errs.Authorization.New("no"), false, "no", "org.apache.kafka.common.errors.AuthorizationException", true, false},
-		{"a failure keeps its stack", fmt.Errorf("task: %w", thrown), false, "task: panic: text", "org.apache.kafka.connect.errors.ConnectException", false, true},
+		{"error", errs.Data.New("bad"), false, "bad", "org.apache.kafka.connect.errors.DataException", false},
+		{"error thrown", errs.Data.New("bad"), true, "panic: bad", "org.apache.kafka.connect.errors.DataException", true},
+		{"plain error", io.ErrUnexpectedEOF, false, "unexpected EOF", "org.apache.kafka.connect.errors.ConnectException", false},
+		{"value", 7, true, "panic: 7", "org.apache.kafka.connect.errors.ConnectException", true},
+		{"configuration", errs.Config.New("topic"), false, "topic", "org.apache.kafka.common.config.ConfigException", false},
+		{"configuration, wrapped", fmt.Errorf("task: %w", errs.Config.New("topic")), false, "task: topic", "org.apache.kafka.common.config.ConfigException", false},
+		{"too many tasks", errs.TooManyTasks.New("9"), false, "9", "org.apache.kafka.connect.runtime.TooManyTasksException", false},
+		{"authorization", errs.Authorization.New("no"), false, "no", "org.apache.kafka.common.errors.AuthorizationException", false},
+		{"a failure keeps its stack", fmt.Errorf("task: %w", thrown), false, "task: panic: text", "org.apache.kafka.connect.errors.ConnectException", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := act.AsFailure(tt.v, tt.thrown)
-			if f.Error() != tt.text || f.Fatal != tt.fatal || (f.Stack != "") != tt.stack {
+			if f.Error() != tt.text || (f.Stack != "") != tt.stack {
 				t.Errorf("got %+v", f)
 			}
 			if want := tt.class + ": " + tt.text; !strings.HasPrefix(f.Trace(), want) {
@@ -51,8 +50,8 @@ func TestAsFailure(t *testing.T) {
 
 func TestTraceNamesCauses(t *testing.T) {
 	err := errs.Connect.Wrap(errs.Data.Wrap(io.ErrClosedPipe, "field %q", "x"), "Tolerance exceeded in error handler")
-	want := "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error handler: field \"x\": io: read/write on closed pipe\n" +
-		"Caused by: org.apache.kafka.connect.errors.DataException: field \"x\": io: read/write on closed pipe\n" +
+	want := "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error handler\n" +
+		"Caused by: org.apache.kafka.connect.errors.DataException: field \"x\"\n" +
 		"Caused by: io: read/write on closed pipe"
 	if got := act.AsFailure(err, false).Trace(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -15,6 +15,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
@@ -321,8 +322,8 @@ func TestInstanceFailures(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			perform(t, tt.puppet, tt.conf, func(t *testing.T, h *theater) {
 				f := h.failure(t, tt.text)
-				if f.Fatal != tt.fatal || (f.Stack != "") != tt.stack {
-					t.Errorf("fatal %v, stack %q", f.Fatal, f.Stack)
+				if (budget.Judge(f).Class == budget.Lasting) != tt.fatal || (f.Stack != "") != tt.stack {
+					t.Errorf("fatal %v, stack %q", budget.Judge(f).Class, f.Stack)
 				}
 				if tt.puppet.called() != tt.calls {
 					t.Errorf("calls: %s, want %s", tt.puppet.called(), tt.calls)

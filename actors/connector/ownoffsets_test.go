@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -75,7 +76,7 @@ func TestInstanceWithABadOffsetsTopic(t *testing.T) {
 	}, func(t *testing.T, h *theater) {
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if f := h.failure(t, "Topic 'own' supplied via the 'offsets.storage.topic' property"); !f.Fatal {
+		if f := h.failure(t, "Topic 'own' supplied via the 'offsets.storage.topic' property"); budget.Judge(f).Class != budget.Lasting {
 			t.Errorf("it is tried again: %s", f.Trace())
 		}
 		if p.called() != "" {

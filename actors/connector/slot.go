@@ -1,12 +1,17 @@
 package connector
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/state"
 )
@@ -21,8 +26,8 @@ type slot struct {
 	connector, props map[string]string // raw; connector is the connector's configuration
 	generation       int               // of the task configurations
 	wanted           bool              // false: it is to be gone
-	policy           act.Policy
-	budget           act.Budget
+	policy           budget.Policy
+	budget           budget.Budget
 
 	// The state.
 	pid      *actor.PID // nil: nobody is there
@@ -170,30 +175,33 @@ func (s *Supervisor) failed(sl *slot, f *act.Failure) {
 		s.spawn(sl)
 		return
 	}
-	var (
-		delay time.Duration
-		ok    bool
-	)
-	if !f.Fatal { // else it is no restart that counts
-		delay, ok = sl.budget.Next(sl.policy, time.Now(), rand.Float64())
-	}
-	log := s.log.With("task", s.label(sl), "restarts", sl.budget.Restarts())
+	v := sl.budget.Next(sl.policy, budget.Judge(f), time.Now(), rand.Float64())
 	s.answer(sl, f)
-	if !ok {
-		why := "no restarts left in its budget"
-		switch {
-		case f.Fatal:
-			why = "a restart would not help"
-		case !sl.policy.Enabled:
-			why = "supervisor.restart.enabled=false"
-		}
-		log.Error("failed and stays so until it is restarted by hand", "because", why, "err", f, "trace", f.Trace())
-		s.set(sl, state.Failed, f.Trace())
+	log := s.log.With("task", s.label(sl), "restarts", sl.budget.Restarts(), "class", v.Class.String(), "because", v.Why, "err", f)
+	if f.Stack != "" {
+		log = log.With("stack", f.Stack)
+	}
+	if !v.Restart {
+		log.Error("failed; will not be restarted automatically")
+		s.set(sl, state.Failed, s.verdict(sl, f, "Not restarted: "+v.Why))
 		return
 	}
-	log.Error("failed, will be restarted", "in", delay.Round(time.Millisecond), "err", f, "trace", f.Trace())
-	s.set(sl, state.Restarting, f.Trace())
-	sl.timer = act.After(s.ctx, delay, restartDue{sl.task, sl.inc})
+	level := slog.LevelError
+	if v.Class == budget.Passing && !v.Alarm {
+		level = slog.LevelWarn // it is an alarm when it takes long
+	}
+	log.Log(context.Background(), level, "failed; restarting", "in", v.After.Round(time.Millisecond)) //nolint:forbidigo // slog's way to log at a level
+	s.set(sl, state.Restarting, s.verdict(sl, f, fmt.Sprintf("Restarting in %s: %s", v.After.Round(time.Millisecond), v.Why)))
+	sl.timer = act.After(s.ctx, v.After, restartDue{sl.task, sl.inc})
+}
+
+// verdict is a trace with what becomes of the failure in its last line; where Troupe restarts nothing
+// it is the JVM's trace.
+func (s *Supervisor) verdict(sl *slot, f *act.Failure, verdict string) string {
+	if !sl.policy.Enabled {
+		return f.Trace()
+	}
+	return strings.TrimRight(f.Trace(), "\n") + "\n" + verdict
 }
 
 // answer tells those who asked for a restart how it went.

@@ -143,10 +143,10 @@ func (s *Supervisor) startConnector(m StartConnector) {
 	sl.props, sl.connector = m.Props, m.Props
 	sl.version = s.version(m.Props)
 	sup := s.policies(m.Props)
-	sl.policy = task.Policy(sup.Connector)
+	sl.policy = sup.Connector
 	for n, t := range s.slots {
 		if n != ConnectorTask {
-			t.policy = task.Policy(sup.Task)
+			t.policy = sup.Task
 		}
 	}
 	sl.budget.Clear()
@@ -220,7 +220,7 @@ func (s *Supervisor) startTask(m StartTask) {
 	sl.wanted, sl.forget = true, false
 	sl.connector, sl.props, sl.generation = m.Connector, m.Props, m.Generation
 	sl.version = s.version(m.Connector)
-	sl.policy = task.Policy(s.policies(m.Connector).Task)
+	sl.policy = s.policies(m.Connector).Task
 	sl.budget.Clear()
 	s.stop(sl, s.deadline(), true)
 }
@@ -277,7 +277,7 @@ func (s *Supervisor) changed(sl *slot, inc int, st state.State, version string) 
 		sl.version = version
 	}
 	if sl.state == state.Restarting && sl.budget.Restarts() > 0 {
-		s.log.Info("runs again", "task", s.label(sl), "restarts", sl.budget.Restarts())
+		s.log.Info("running again after automatic restart", "task", s.label(sl), "restarts", sl.budget.Restarts())
 	}
 	s.set(sl, st, "")
 	s.answer(sl, nil)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -35,7 +36,7 @@ func TestRestartsWithBackoffUntilItRuns(t *testing.T) {
 		}
 		r.want(1, "RUNNING")
 		r.want(ConnectorTask, "RUNNING")
-		for _, text := range []string{"failed, will be restarted", "in=1s", "in=2s", "in=4s", "runs again", "broken", "task=0"} {
+		for _, text := range []string{"failed; restarting", "in=1s", "in=2s", "in=4s", "running again after automatic restart", "broken", "task=0"} {
 			if !strings.Contains(r.logged(), text) {
 				t.Errorf("%q is not in the log:\n%s", text, r.logged())
 			}
@@ -727,6 +728,89 @@ func TestStoppedSupervisorAnswersWaiters(t *testing.T) {
 		r.after(time.Second)
 		if err := <-answer; !errors.Is(err, act.ErrGone) {
 			t.Errorf("answer %v", err)
+		}
+	})
+}
+
+// An outage that lasts: restarts go on beyond the budget, with an alarm from there on, and the task runs
+// when it is over.
+func TestFailureThatMayPassIsRestartedUntilItDoes(t *testing.T) {
+	away := errs.Retriable.New("store is away")
+	cast := func(task, inc int) part {
+		if task == 0 && inc <= 20 {
+			return part{fail: away}
+		}
+		return part{}
+	}
+	onRig(t, cast, func(t *testing.T, r *rig) {
+		r.start(1, state.TargetStarted, props())
+		r.after(time.Minute)
+		const told = "the failure may pass, restarts go on until it does"
+		if st := r.last(0); st.State != state.Restarting || !strings.HasSuffix(st.Trace, "Restarting in 1m0s: "+told) && !strings.Contains(st.Trace, told) {
+			t.Errorf("status %+v", st)
+		}
+		r.after(time.Hour)
+		if st := r.last(0); st.State != state.Running || st.Restarts != 20 || st.Trace != "" {
+			t.Errorf("status %+v", st)
+		}
+		log := r.logged()
+		if warns, alarms := strings.Count(log, "level=WARN msg=\"failed; restarting\""), strings.Count(log, "level=ERROR msg=\"failed; restarting\""); warns != 3 || alarms != 17 {
+			t.Errorf("%d warnings and %d alarms, with a budget of 3 restarts", warns, alarms)
+		}
+	})
+}
+
+// What becomes of a failure is the last line of its trace, unless Troupe restarts nothing: then the trace is
+// the JVM's.
+func TestTraceSaysWhatBecomesOfIt(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		err  error
+		conf map[string]string
+		want string
+	}{
+		{
+			"lasting", errs.Lasting(errs.Connect.New("stored offset is text")), props(),
+			"org.apache.kafka.connect.errors.ConnectException: stored offset is text\nNot restarted: a restart would not help",
+		},
+		{
+			"unknown", errs.Data.New("odd"), props(),
+			"org.apache.kafka.connect.errors.DataException: odd\nRestarting in 1s: restart 1 of at most 3 within 1h0m0s",
+		},
+		{
+			"off", errs.Data.New("odd"), props("supervisor.restart.enabled", "false"),
+			"org.apache.kafka.connect.errors.DataException: odd",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			onRig(t, func(int, int) part { return part{failAfter: time.Second, fail: tt.err} }, func(t *testing.T, r *rig) {
+				r.start(1, state.TargetStarted, tt.conf)
+				r.after(1500 * time.Millisecond)
+				got := r.last(0).Trace
+				if i := strings.Index(got, "\ngoroutine "); i >= 0 { // the rig's children fail by panic
+					last := got[strings.LastIndex(got, "\n"):]
+					got = strings.Replace(got[:i], "panic: ", "", 1)
+					if !strings.HasSuffix(last, ")") && !strings.Contains(last, "\t") {
+						got += last
+					}
+				}
+				if strings.TrimSpace(got) != tt.want {
+					t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// The same record fails the task again: then it would so for ever.
+func TestSameRecordTwiceIsEnough(t *testing.T) {
+	problem := pipeline.Problem{Stage: pipeline.Transformation, Class: "T", Where: "t-0@7", Err: errors.New("odd"), Attempts: 1}
+	onRig(t, func(int, int) part { return part{failAfter: time.Second, fail: pipeline.Exceeded(problem)} }, func(t *testing.T, r *rig) {
+		r.start(1, state.TargetStarted, props())
+		r.after(time.Hour)
+		r.wantBirths(0, "0s 2s")
+		if st := r.last(0); st.State != state.Failed || !strings.Contains(st.Trace, "Not restarted: it fails at the same record again") {
+			t.Errorf("status %+v", st)
 		}
 	})
 }

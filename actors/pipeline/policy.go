@@ -191,6 +191,9 @@ func (e *StageError) Error() string {
 	return fmt.Sprintf("%s by %s of %s: %v", e.Stage, e.Class, e.Where, e.Err)
 }
 
+// Place implements budget.Placed.
+func (e *StageError) Place() string { return string(e.Stage) + " of " + e.Where }
+
 // Unwrap is the cause.
 func (e *StageError) Unwrap() error { return e.Err }
 

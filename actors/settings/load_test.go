@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/plugin"
@@ -73,8 +73,8 @@ func TestLoadWorkerDefaults(t *testing.T) {
 		{"replicas", w.ConfigTopic.ReplicationFactor, 3},
 		{"start concurrency", w.Supervisor.StartConcurrency, 8},
 		{"stall", w.Supervisor.StallWarn, 5 * time.Minute},
-		{"task restarts", act.Policy(w.Supervisor.Task), act.Policy{
-			Enabled: true, Max: 5, Window: 10 * time.Minute, Initial: time.Second, MaxDelay: time.Minute,
+		{"task restarts", w.Supervisor.Task, budget.Policy{
+			Enabled: true, Max: 35, Window: time.Hour, Initial: time.Second, MaxDelay: time.Minute,
 			Multiplier: 2, Jitter: 0.2, ResetAfter: 5 * time.Minute,
 		}},
 	} {

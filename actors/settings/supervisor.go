@@ -4,26 +4,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/connectors/config"
 )
-
-// Restart is a restart budget: how often and how fast what failed is started again. Its fields
-// are those of act.Policy, in order.
-type Restart struct {
-	Enabled    bool
-	Max        int           // restarts within Window; 0 never, -1 without limit
-	Window     time.Duration // sliding
-	Initial    time.Duration // first delay
-	MaxDelay   time.Duration
-	Multiplier float64
-	Jitter     float64       // share of the delay, to both sides
-	ResetAfter time.Duration // healthy for this long: count and delay begin anew
-}
 
 // Supervisor is what the supervisor.* keys say. A connector's configuration overrides the
 // worker's, except for StartConcurrency.
 type Supervisor struct {
-	Task, Connector Restart
+	Task, Connector budget.Policy
 	// StartConcurrency is the number of tasks and connectors being started at a time.
 	StartConcurrency int
 	// StallWarn is how long a poll or put may take before there is a warning; 0 for never.
@@ -45,9 +33,11 @@ func supervisorKeys() []config.Key {
 	for _, what := range []string{"task", "connector"} {
 		p := supervisorPrefix + what + ".restart."
 		keys = append(keys,
-			define(p+"max", config.Int, "5", config.Medium,
-				"Restarts of a "+what+" within the window; 0 for none, -1 for no limit.", config.AtLeast(-1)),
-			define(p+"window.ms", config.Long, "600000", config.Low,
+			define(p+"max", config.Int, "35", config.Medium,
+				"Restarts of a "+what+" within the window; 0 for none, -1 for no limit. The default and the waits between them make half an hour. "+
+					"A failure that may pass (network, store away, retriable) is restarted beyond it, one that can't pass "+
+					"(settings, permissions, the same record again) not at all.", config.AtLeast(-1)),
+			define(p+"window.ms", config.Long, "3600000", config.Low,
 				"Milliseconds, sliding, in which restarts of a "+what+" are counted.", config.AtLeast(1)),
 			define(p+"backoff.initial.ms", config.Long, "1000", config.Low,
 				"Milliseconds before the first restart of a "+what+".", config.AtLeast(0)),
@@ -77,9 +67,9 @@ func supervisorOf(v config.Values) Supervisor {
 	return s
 }
 
-func restartOf(v config.Values, what string) Restart {
+func restartOf(v config.Values, what string) budget.Policy {
 	p := supervisorPrefix + what + ".restart."
-	return Restart{
+	return budget.Policy{
 		Enabled:    v.Bool("supervisor.restart.enabled"),
 		Max:        v.Int(p + "max"),
 		Window:     v.Millis(p + "window.ms"),

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/offsets"
 	"github.com/troupe-connect/troupe/actors/pipeline"
@@ -316,6 +315,3 @@ func (r *runner) chain(conf *settings.Connector) (pipeline.Chain, error) {
 	r.closers = append(r.closers, chain.Close)
 	return chain, nil
 }
-
-// Policy turns settings into the budget's policy.
-func Policy(s settings.Restart) act.Policy { return act.Policy(s) }

@@ -74,7 +74,7 @@ func (r *runner) verify(ctx context.Context) error {
 	}
 	err = errs.Connect.Wrap(err, "task %s, generation %d of its connector's tasks", r.spec.ID, r.spec.Generation)
 	if errors.Is(err, ErrSuperseded) {
-		return &act.Failure{Err: err, Fatal: true}
+		return errs.Lasting(err)
 	}
 	return err
 }
@@ -298,8 +298,8 @@ func (x *transactional) topic(topic string) error {
 	if topic == x.journal.Topic() {
 		// A task that reads its offsets waits for the end of that topic, which would not come before
 		// the end of the task's own transaction.
-		return &act.Failure{Fatal: true, Err: errs.Connect.New(
-			"topic %q: Source tasks may not produce to their own offsets topics when exactly-once support is enabled", topic)}
+		return errs.Lasting(errs.Connect.New(
+			"topic %q: Source tasks may not produce to their own offsets topics when exactly-once support is enabled", topic))
 	}
 	return x.newTopic(topic)
 }
@@ -447,11 +447,11 @@ func (x *transactional) judge(err error) error {
 	defer cancel()
 	verr := x.verify(ctx)
 	if errors.Is(verr, ErrSuperseded) {
-		return &act.Failure{Fatal: true, Err: errs.Connect.Wrap(err,
+		return errs.Lasting(errs.Connect.Wrap(err,
 			"The task %s was fenced: a later generation of the connector's tasks writes with its transactional id %s. "+
 				"What its last transaction held is not visible to consumers that read what is committed, and the later task begins from the "+
 				"offsets before it, so that nothing is lost or doubled",
-			x.spec.ID, x.env.ExactlyOnce.transactionalID(x.spec.ID))}
+			x.spec.ID, x.env.ExactlyOnce.transactionalID(x.spec.ID)))
 	}
 	if verr != nil {
 		return errs.Connect.Wrap(errors.Join(verr, err),

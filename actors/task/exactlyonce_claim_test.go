@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/connectors"
@@ -47,8 +48,8 @@ func TestOnceFenced(t *testing.T) {
 				o.other("g-c-0")
 				close(more)
 				o.after(5 * time.Second)
-				if f := o.failure(tt.text); f.Fatal != tt.fatal {
-					t.Errorf("fatal %v: %s", f.Fatal, f.Trace())
+				if f := o.failure(tt.text); (budget.Judge(f).Class == budget.Lasting) != tt.fatal {
+					t.Errorf("fatal %v: %s", budget.Judge(f).Class, f.Trace())
 				}
 				o.has("v1", "1")
 			})
@@ -135,8 +136,8 @@ func TestOnceClaims(t *testing.T) {
 					o.stop()
 					return
 				}
-				if f := o.failure(tt.text); f.Fatal != tt.fatal {
-					t.Errorf("fatal %v", f.Fatal)
+				if f := o.failure(tt.text); (budget.Judge(f).Class == budget.Lasting) != tt.fatal {
+					t.Errorf("fatal %v", budget.Judge(f).Class)
 				}
 				if p.String() != "" {
 					t.Errorf("the task was called: %q", p)

@@ -20,6 +20,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -396,9 +397,9 @@ func TestRealOnceFenced(t *testing.T) {
 			close(go2)
 			select {
 			case f := <-r.failures:
-				t.Logf("%v: %s", f.Fatal, f.Error())
-				if !strings.Contains(f.Error(), tt.text) || f.Fatal != tt.replaced {
-					t.Errorf("fatal %v: %s", f.Fatal, f.Trace())
+				t.Logf("%v: %s", budget.Judge(f).Class, f.Error())
+				if !strings.Contains(f.Error(), tt.text) || (budget.Judge(f).Class == budget.Lasting) != tt.replaced {
+					t.Errorf("fatal %v: %s", budget.Judge(f).Class, f.Trace())
 				}
 			case <-time.After(time.Minute):
 				t.Fatal("it did not fail")

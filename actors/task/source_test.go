@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
 	"github.com/troupe-connect/troupe/cluster/state"
@@ -325,8 +326,8 @@ func TestSourceFailures(t *testing.T) {
 				s.start()
 				s.after(10 * time.Second)
 				f := s.failure(tt.text)
-				if f.Fatal != tt.fatal || (f.Stack != "") != tt.stack || !strings.HasPrefix(f.Trace(), tt.class+": ") {
-					t.Errorf("fatal %v, trace %s", f.Fatal, f.Trace())
+				if (budget.Judge(f).Class == budget.Lasting) != tt.fatal || (f.Stack != "") != tt.stack || !strings.HasPrefix(f.Trace(), tt.class+": ") {
+					t.Errorf("fatal %v, trace %s", budget.Judge(f).Class, f.Trace())
 				}
 				if tt.stack && !strings.Contains(f.Stack, "task_test.") {
 					t.Errorf("the stack does not name the plugin:\n%s", f.Stack)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
 	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -277,7 +278,10 @@ func TestSourceTooLargeNotTolerated(t *testing.T) {
 		s.kafka.CreateTopic("t", 1, map[string]string{"max.message.bytes": "20000"})
 		s.start()
 		s.after(15 * time.Second)
-		_ = s.failure(`Unrecoverable exception from producer send callback, topic "t"`)
+		f := s.failure(`Unrecoverable exception from producer send callback, topic "t"`)
+		if budget.Judge(f).Class != budget.Lasting { // else each restart would send those behind it once more
+			t.Errorf("it would be restarted: %s", f.Trace())
+		}
 		if got := s.offsets.history(); got != `{"at":6}` {
 			t.Errorf("committed %s", got)
 		}

@@ -247,7 +247,7 @@ func TestTaskThatPanicsNowAndThen(t *testing.T) {
 			t.Errorf("starts of the other connector %s", got)
 		}
 		log := d.logged()
-		for _, text := range []string{"panic: tenth batch of p-1", "(*fakeTask).Poll", "failed, will be restarted", "runs again", "connector=p", "task=1"} {
+		for _, text := range []string{"panic: tenth batch of p-1", "(*fakeTask).Poll", "failed; restarting", "running again after automatic restart", "connector=p", "task=1"} {
 			if !strings.Contains(log, text) {
 				t.Errorf("%q is not in the log", text)
 			}

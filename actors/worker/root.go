@@ -12,6 +12,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/actors/api"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
@@ -226,12 +227,12 @@ type root struct {
 	// cluster, of a distributed worker, is the actor of its membership; it begins after the herder.
 	cluster    func() *actor.Props
 	clusterPID *actor.PID
-	budget     act.Budget
+	budget     budget.Budget
 	births     int
 	ctx        actor.Context
 }
 
-var rootPolicy = act.Policy{Enabled: true, Max: 3, Window: 10 * time.Minute, Initial: 100 * time.Millisecond, MaxDelay: time.Second, Multiplier: 2}
+var rootPolicy = budget.Policy{Enabled: true, Max: 3, Window: 10 * time.Minute, Initial: 100 * time.Millisecond, MaxDelay: time.Second, Multiplier: 2}
 
 type (
 	respawn        struct{}
@@ -285,12 +286,12 @@ func (r *root) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *
 	}
 	sup.StopChildren(child)
 	f := act.AsFailure(reason, false)
-	delay, ok := r.budget.Next(rootPolicy, time.Now(), 0.5)
-	if !ok {
+	v := r.budget.Next(rootPolicy, budget.Failure{}, time.Now(), 0.5)
+	if !v.Restart {
 		r.handle.log.Error("a part of the worker failed too often: the worker gives up", "part", role, "err", f, "trace", f.Trace())
 		r.handle.end(f)
 		return
 	}
 	r.handle.log.Error("a part of the worker failed and is started again", "part", role, "consequence", consequence, "err", f, "trace", f.Trace())
-	act.After(r.ctx, delay, again)
+	act.After(r.ctx, v.After, again)
 }

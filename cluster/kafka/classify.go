@@ -76,6 +76,9 @@ func inOneLine(text string) string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// JavaClass is what the Java client would throw.
+func (e *Error) JavaClass() string { return e.Java }
+
 // Is finds the kinds of connectors/errs that stand for the class.
 func (e *Error) Is(target error) bool {
 	switch e.Class {

@@ -66,7 +66,7 @@ func TestSettingsReference(t *testing.T) {
 			t.Errorf("%s is missing", name)
 		}
 	}
-	if !strings.Contains(text, "- `supervisor.task.restart.max`  (int, default 5") || !strings.Contains(text, "- `group.id`  (string, required") {
+	if !strings.Contains(text, "- `supervisor.task.restart.max`  (int, default 35") || !strings.Contains(text, "- `group.id`  (string, required") {
 		t.Errorf("type and default are missing\n%.2000s", text)
 	}
 }

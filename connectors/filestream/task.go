@@ -164,10 +164,10 @@ func (t *sourceTask) seek(ctx context.Context, f *os.File) error {
 	}
 	n, ok := integer(stored)
 	if !ok {
-		return errs.Connect.New("Offset position is the incorrect type: %v (%T) for file %s", stored, stored, t.file)
+		return errs.Lasting(errs.Connect.New("Offset position is the incorrect type: %v (%T) for file %s", stored, stored, t.file))
 	}
 	if n < 0 {
-		return errs.Connect.New("Offset position %d for file %s is negative", n, t.file)
+		return errs.Lasting(errs.Connect.New("Offset position %d for file %s is negative", n, t.file))
 	}
 	if n > 0 {
 		if _, err := f.Seek(n, io.SeekStart); err != nil {
