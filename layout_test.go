@@ -76,8 +76,9 @@ var layoutRules = []struct {
 	{"actors/settings", []string{"actors/budget", "$contracts", "connectors/config/...", "$java", "cluster/state"}},
 	{"actors/host", []string{"$below", "actors/act"}},
 	{"actors/offsets", []string{"$below", "actors/act", "actors/host", "actors/settings"}},
-	{"actors/pipeline", []string{"$below", "actors/act", "actors/host", "actors/settings", "codecs/json"}}, // dead letters of sources are JSON
-	{"actors/task", []string{"$below", "actors/act", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline"}},
+	{"actors/pipeline", []string{"$below", "actors/act", "actors/host", "actors/settings"}},
+	{"actors/deadletters", []string{"$below", "actors/act", "actors/host", "actors/settings", "actors/pipeline", "codecs/json"}}, // those of sources are JSON
+	{"actors/task", []string{"$below", "actors/act", "actors/deadletters", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline"}},
 	{"actors/connector", []string{"$below", "actors/act", "actors/budget", "actors/host", "actors/settings", "actors/offsets", "actors/pipeline", "actors/task"}},
 	{"actors/herd", []string{"cluster/state"}}, // pure: what it decides on is given
 	{"actors/member", []string{"$below", "actors/act", "actors/settings"}},

@@ -141,6 +141,19 @@ func Exceeded(problem Problem) error {
 	return errs.Connect.Wrap(&StageError{problem}, "Tolerance exceeded in error handler")
 }
 
+// ProduceProblem is that of a source's record which Kafka refused.
+func ProduceProblem(r *kafka.Record, err error) Problem {
+	return Problem{
+		Stage: KafkaProduce, Class: "org.apache.kafka.connect.source.SourceTask",
+		Where: "record for topic " + r.Topic, Err: err, Attempts: 1,
+	}
+}
+
+// Unrecoverable is the error that fails a source task whose record Kafka refused.
+func Unrecoverable(topic string, err error) error {
+	return errs.Connect.Wrap(err, "Unrecoverable exception from producer send callback, topic %q", topic)
+}
+
 // At is the operation that failed.
 type At struct {
 	Stage Stage

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/offsets"
 	"github.com/troupe-connect/troupe/actors/pipeline"
@@ -119,9 +120,7 @@ func (r *runner) openSource(src connectors.Source, conf *settings.Connector, pro
 	s := &source{
 		runner: r, task: task, props: taskProps, producer: producer, records: r.door.Lane(),
 		pipe:    pipeline.Source{Chain: chain, Converters: conv, Policy: policy},
-		tracker: offsets.NewTracker(),
-		ctx:     context.WithoutCancel(r.hard),
-		merge:   make(chan struct{}, 1), merged: make(chan struct{}, 1),
+		tracker: offsets.NewTracker(), ctx: context.WithoutCancel(r.hard),
 	}
 	s.committer, _ = s.task.(connectors.SourceCommitter)
 	s.recordCommitter, _ = s.task.(connectors.RecordCommitter)
@@ -138,15 +137,17 @@ func (r *runner) openSource(src connectors.Source, conf *settings.Connector, pro
 	r.lease.OnShut(s.reader.Close)
 	s.topics = newTopicCreation(r.env, conf, props, id, r.log)
 	if conf.Source.DeadLetters.Topic != "" {
-		if s.letters, err = r.sourceLetters(s, conf, props); err != nil {
+		send := func(letter *kafka.Record, about *pipeline.Unsent) error { return s.deliver.bury(letter, about) }
+		if s.letters, err = r.opener(props).Source(r.soft, conf.Source.DeadLetters, conv.Header.Conv, policy, send); err != nil {
 			return nil, err
 		}
 	}
-	if r.env.ExactlyOnce != nil {
-		return newTransactional(s, store, conf.Source)
+	if r.env.ExactlyOnce == nil {
+		s.deliver = newAtLeastOnce(s, offsets.NewWriter(store, id.Connector))
+		return s, nil
 	}
-	s.writer = offsets.NewWriter(store, id.Connector)
-	return s, nil
+	s.deliver, err = newTransactional(s, store, conf.Source)
+	return s, err
 }
 
 // sourceProducer makes the producer of a source task; it doesn't connect yet.
@@ -185,12 +186,16 @@ func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, 
 	conv pipeline.Converters, chain pipeline.Chain, policy *pipeline.Policy,
 ) (flow, error) {
 	id := r.spec.ID
+	var (
+		queue *deadletters.Queue
+		err   error
+	)
 	if conf.Sink.DeadLetters.Topic != "" {
-		dl, err := r.deadLetters(conf, props)
-		if err != nil {
+		if queue, err = r.opener(props).Queue(r.soft, conf.Sink.DeadLetters); err != nil {
 			return nil, err
 		}
-		policy.Reporters = append(policy.Reporters, dl)
+		r.lease.OnShut(queue.Producer.Abort)
+		policy.Reporters = append(policy.Reporters, queue)
 	}
 	// The task before the consumer, which joins its group at once: a constructor may hang or panic.
 	t, err := newTask(r, snk.Task)
@@ -205,12 +210,20 @@ func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, 
 	s := newSink(r, t, taskProps, consumer, pipeline.Sink{Chain: chain, Converters: conv, Policy: policy})
 	policy.Pending = &s.pending
 	if len(policy.Reporters) > 0 {
-		s.reporter, s.pipe.Keep = &reporter{s: s}, true
+		s.reporter, s.pipe.Keep = &deadletters.Reporter{Ctx: r.hard, Policy: policy, Converters: &s.pipe.Converters}, true
+	}
+	if queue != nil {
+		queue.Refused = s.letterRefused
 	}
 	if d := conf.Sink.DeadLetters; d.Put {
-		s.poison = &poison{limit: d.PutFailures}
+		s.sieve = &deadletters.Sieve{Limit: d.PutFailures, Sink: s}
 	}
 	return s, nil
+}
+
+// opener opens the task's dead letter queue.
+func (r *runner) opener(props map[string]string) deadletters.Opener {
+	return deadletters.Opener{ID: r.spec.ID, Worker: r.env.Worker.Props, Connector: props, Log: r.log, Options: r.env.KafkaOptions}
 }
 
 // newTask has the plugin make its task object.

@@ -3,9 +3,13 @@ package task_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/budget"
+	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
 	"github.com/troupe-connect/troupe/connectors"
@@ -143,5 +147,65 @@ func TestSinkReportNotTolerated(t *testing.T) {
 		if got := s.values("dlq"); got != "v2 v4" {
 			t.Errorf("letters %q", got)
 		}
+	})
+}
+
+// A dead letter queue that refuses a letter for good: the task fails at once and not at its next commit, its
+// batch is put no second time, and a restart would not help.
+func TestRefusedLetterFailsAtOnce(t *testing.T) {
+	for _, fault := range []string{"TOPIC_AUTHORIZATION_FAILED", "INVALID_RECORD"} {
+		t.Run(fault, func(t *testing.T) {
+			d := &drain{}
+			var promises []func(context.Context) error
+			d.put = reportOdd(d, &promises)
+			onSink(t, d, reports, func(t *testing.T, s *stage) {
+				s.kafka.CreateTopic("dlq", 1, nil)
+				s.kafka.Fail(kafkatest.Fault{Request: "Produce", Topic: "dlq", Error: fault, Times: -1})
+				s.produce(0, 1, 4)
+				s.start()
+				s.after(5 * time.Second) // offsets are committed every 10 s
+				f := s.failure("report of a failed record: dead letter queue \"dlq\"")
+				if budget.Judge(f).Class != budget.Lasting {
+					t.Errorf("it would be restarted: %s", f.Trace())
+				}
+				if got := d.got(); got != sequence(4) {
+					t.Errorf("put %s", got)
+				}
+				s.wantCommitted(kafka.Offsets{})
+			})
+		})
+	}
+}
+
+// A letter that is larger than its topic takes is sent again alone, and then cut, as letters of sources are;
+// those that only shared a batch with it stay whole.
+func TestLargeLetterIsCut(t *testing.T) {
+	big := strings.Repeat("x", 40_000)
+	d := &drain{}
+	d.put = func(batch []data.SinkRecord) error {
+		for _, r := range batch {
+			d.tc.Reporter().Report(r, errors.New("odd"))
+		}
+		return nil
+	}
+	onSink(t, d, reports, func(t *testing.T, s *stage) {
+		s.kafka.CreateTopic("dlq", 1, map[string]string{"max.message.bytes": "20000"})
+		s.kafka.Produce(text("t", 0, "v1"), text("t", 0, big), text("t", 0, "v3"))
+		s.start()
+		s.after(15 * time.Second)
+		s.noFailure()
+		s.wantCommitted(kafka.Offsets{tp(0): 3})
+		var lengths []int
+		for _, r := range s.kafka.Records("dlq") {
+			lengths = append(lengths, len(r.Value))
+			if cut := len(r.Value) > 2; cut && (headerOf(r, "__connect.errors.record.value.size") != "40000" || headerOf(r, "__connect.errors.offset") != "1") {
+				t.Errorf("the cut letter does not say what it was: %v", r.Headers)
+			}
+		}
+		slices.Sort(lengths)
+		if !slices.Equal(lengths, []int{2, 2, deadletters.CutTo}) {
+			t.Errorf("letters of %v bytes", lengths)
+		}
+		s.stop()
 	})
 }

@@ -5,9 +5,11 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -46,9 +48,10 @@ type sink struct {
 
 	lastTopic string // noted last
 	pending   pipeline.Pending
-	lost      error     // a report that failed: the task is to fail
-	reporter  *reporter // nil without a dead letter queue or errors.log.enable
-	poison    *poison   // nil unless records that make put fail are dead letters
+	lost      error                 // a report that failed: the task is to fail
+	reporter  *deadletters.Reporter // nil without a dead letter queue or errors.log.enable
+	sieve     *deadletters.Sieve    // nil unless records that make put fail are dead letters
+	refused   atomic.Pointer[error] // the first dead letter that Kafka refused
 }
 
 // signals is what comes from other goroutines.
@@ -134,15 +137,18 @@ func (s *sink) loop() error {
 			return err
 		}
 		s.settleCommit(now)
-		if s.lost != nil {
-			return s.lost
+		if err := s.lostLetter(); err != nil {
+			return err
 		}
-		if err := s.poison.overdue(now, s.paused || s.redeliver); err != nil {
+		if err := s.sieve.Overdue(now, s.paused || s.redeliver); err != nil {
 			return err
 		}
 		if s.commitAsked || !now.Before(s.nextCommit) {
 			if err := s.commitAsync(now); err != nil {
 				return err
+			}
+			if err := s.lostLetter(); err != nil {
+				return err // else what was put would be put once more before that is seen
 			}
 		}
 		if err := s.rewind(); err != nil {
@@ -219,15 +225,15 @@ func (s *sink) rewind() error {
 	if len(to) == 0 {
 		return nil
 	}
-	s.poison.forget(func(tp data.TopicPartition) bool { return has(to, tp) })
+	s.sieve.Forget(func(tp data.TopicPartition) bool { return has(to, tp) })
 	return s.consumer.Seek(to)
 }
 
 // poll waits for records until the next commit is due or the task wants its turn.
 func (s *sink) poll(now time.Time) (kafka.Polled, error) {
 	wait := s.nextCommit.Sub(now)
-	if s.poison.waits() {
-		wait = min(wait, s.poison.until.Sub(now))
+	if s.sieve.Waits() {
+		wait = min(wait, s.sieve.Until().Sub(now))
 	}
 	switch {
 	case s.taskTimeout > 0:
@@ -269,7 +275,7 @@ func (s *sink) convert(records []*kafka.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	where := func(i int) string { return whereConsumed(records[i]) }
+	where := func(i int) string { return deadletters.WhereConsumed(records[i]) }
 	return s.lane.Batch(host.Convert, where, func() (int, error) { return len(records), s.convertAll(records) })
 }
 
@@ -303,25 +309,41 @@ func (s *sink) convertAll(records []*kafka.Record) error {
 	return nil
 }
 
-// give calls the task's put.
-func (s *sink) give(records []data.SinkRecord) error {
-	return s.lane.Count(host.Put, func() (int, error) { return len(records), s.task.Put(s.soft, records) })
+// lostLetter is the error of a report that got lost, or is bound to be: its record must not be committed, so
+// the task fails, and at once, since it would only do more that has to be done again.
+func (s *sink) lostLetter() error {
+	if s.lost == nil {
+		if err := s.refused.Load(); err != nil {
+			s.lost = errs.Connect.Wrap(*err, "report of a failed record")
+		}
+	}
+	return s.lost
+}
+
+// letterRefused is told by the dead letter queue's producer, on its goroutine.
+func (s *sink) letterRefused(err error) {
+	if s.refused.CompareAndSwap(nil, &err) {
+		s.consumer.Wakeup()
+	}
 }
 
 // put gives the batch to the task, also an empty one, so that it can act on time.
 func (s *sink) put() error {
-	err := s.give(s.batch)
-	if s.poison != nil && len(s.batch) > 0 {
-		err = s.sift(err)
+	err := s.Put(s.batch)
+	if s.sieve != nil && len(s.batch) > 0 {
+		if err != nil && s.Blames(err) {
+			s.log.Warn("put failed, looking for the records that it fails for", "records", len(s.batch), "err", err)
+		}
+		s.batch, err = s.sieve.Sift(s.batch, err)
 	}
 	if s.reporter != nil && (err == nil || !retriable(err)) {
-		if rerr := s.reporter.failed(); rerr != nil {
+		if rerr := s.reporter.Failed(); rerr != nil {
 			return rerr // also if the task swallowed it
 		}
 	}
 	switch {
 	case err == nil:
-		if !s.poison.waits() {
+		if !s.sieve.Waits() {
 			maps.Copy(s.current, s.consumed)
 		}
 		s.dropBatch()
@@ -432,7 +454,7 @@ func (s *sink) closePartitions(tps []data.TopicPartition, commit bool) error {
 		}
 	}
 	s.pending.Forget(tps)
-	s.poison.forget(func(tp data.TopicPartition) bool { return slices.Contains(tps, tp) })
+	s.sieve.Forget(func(tp data.TopicPartition) bool { return slices.Contains(tps, tp) })
 	for _, tp := range tps {
 		delete(s.assigned, tp)
 		delete(s.consumed, tp)

@@ -46,8 +46,8 @@ func (s *sink) preCommit(offsets kafka.Offsets) (kafka.Offsets, error) {
 // settleReports waits for the reports of failed records of the partitions, so that none is lost
 // when its offset is committed. What did not get into the dead letter queue fails the task.
 func (s *sink) settleReports(offsets kafka.Offsets) error {
-	if s.lost != nil { // the end of a task that fails for it commits no more
-		return s.lost
+	if err := s.lostLetter(); err != nil { // the end of a task that fails for it commits no more
+		return err
 	}
 	ctx, cancel := s.until(s.env.Worker.OffsetFlushTimeout)
 	defer cancel()
@@ -124,7 +124,7 @@ func (s *sink) backToCommitted() error {
 		}
 	}
 	s.dropBatch()
-	s.poison.forget(func(tp data.TopicPartition) bool { return has(to, tp) })
+	s.sieve.Forget(func(tp data.TopicPartition) bool { return has(to, tp) })
 	if len(to) == 0 {
 		return nil
 	}

@@ -46,11 +46,11 @@ func (t *takenBack) take() []refusal {
 
 // takeBack keeps a refused record for the runner, if there is something to be done about it. It is called
 // on the producer's goroutine.
-func (s *source) takeBack(f *flight, err error) bool {
-	if !oneAtFault(err) && (s.letters == nil || !s.pipe.Policy.TolerateAll) {
+func (d *atLeastOnce) takeBack(f *flight, err error) bool {
+	if !oneAtFault(err) && (d.letters == nil || !d.pipe.Policy.TolerateAll) {
 		return false
 	}
-	s.back.add(f, err)
+	d.back.add(f, err)
 	return true
 }
 
@@ -69,74 +69,74 @@ func oneAtFault(err error) bool {
 // resend sends what was taken back once more, in order and in ever smaller parts, until those are alone
 // that are refused for themselves. Nothing else is sent meanwhile; what was under way to the same
 // partition when the batch was refused may have overtaken its records.
-func (s *source) resend(ctx context.Context) error {
-	list := s.back.take()
-	s.log.Warn("Kafka refused a batch, sending its records again in smaller ones", "records", len(list), "err", list[0].err)
+func (d *atLeastOnce) resend(ctx context.Context) error {
+	list := d.back.take()
+	d.log.Warn("Kafka refused a batch, sending its records again in smaller ones", "records", len(list), "err", list[0].err)
 	var again []refusal
 	for _, r := range list {
 		if oneAtFault(r.err) {
 			again = append(again, r)
-		} else if err := s.lose(r); err != nil {
+		} else if err := d.lose(r); err != nil {
 			return err
 		}
 	}
-	return s.split(ctx, again)
+	return d.split(ctx, again)
 }
 
 // split sends the records as one part and halves what is refused of it.
-func (s *source) split(ctx context.Context, list []refusal) error {
+func (d *atLeastOnce) split(ctx context.Context, list []refusal) error {
 	if len(list) == 0 {
 		return nil
 	}
 	for _, r := range list {
-		if err := s.produce(&r.f.rec, delivered); err != nil {
+		if err := d.produce(&r.f.rec, delivered); err != nil {
 			return err
 		}
 	}
-	if err := s.producer.Flush(ctx); err != nil {
+	if err := d.producer.Flush(ctx); err != nil {
 		return err
 	}
-	if err := s.failedSend(); err != nil {
+	if err := d.failedSend(); err != nil {
 		return err
 	}
 	var again []refusal
-	for _, r := range s.back.take() {
+	for _, r := range d.back.take() {
 		if oneAtFault(r.err) && len(list) > 1 {
 			again = append(again, r)
-		} else if err := s.lose(r); err != nil {
+		} else if err := d.lose(r); err != nil {
 			return err
 		}
 	}
 	mid := (len(again) + 1) / 2
-	if err := s.split(ctx, again[:mid]); err != nil {
+	if err := d.split(ctx, again[:mid]); err != nil {
 		return err
 	}
-	return s.split(ctx, again[mid:])
+	return d.split(ctx, again[mid:])
 }
 
 // lose deals with a record that Kafka refuses for good: a dead letter, a report, or the end of the task.
-func (s *source) lose(r refusal) error {
+func (d *atLeastOnce) lose(r refusal) error {
 	rec := &r.f.rec
-	if !s.pipe.Policy.TolerateAll {
-		return unrecoverable(rec, r.err)
+	if !d.pipe.Policy.TolerateAll {
+		return pipeline.Unrecoverable(rec.Topic, r.err)
 	}
-	if s.letters == nil {
-		return s.skip(r.f, rec, r.err)
+	if d.letters == nil {
+		return d.skip(r.f, rec, r.err)
 	}
 	partition, offset := r.f.entry.Source()
-	problem := produceProblem(rec, r.err)
+	problem := pipeline.ProduceProblem(rec, r.err)
 	problem.Unsent = &pipeline.Unsent{
 		Polled: &data.SourceRecord{
 			Record: data.Record{Topic: rec.Topic, Timestamp: rec.Timestamp}, SourcePartition: partition, SourceOffset: offset,
 		},
 		Out: rec,
 	}
-	s.letters.refused = r.f
-	defer func() { s.letters.refused = nil }()
-	if _, err := s.pipe.Policy.Report(s.ctx, problem); err != nil {
+	d.told = r.f
+	defer func() { d.told = nil }()
+	if _, err := d.pipe.Policy.Report(d.ctx, problem); err != nil {
 		return errs.Connect.Wrap(err, "record for topic %q, which Kafka refused (%s)", rec.Topic, r.err)
 	}
-	s.letters.took()
+	d.letters.Took()
 	rec.Key, rec.Value, rec.Headers = nil, nil, nil
 	return nil
 }

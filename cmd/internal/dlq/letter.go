@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/troupe-connect/troupe/actors/pipeline"
+	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 )
 
@@ -50,7 +50,7 @@ func Read(r *kafka.Record) Letter {
 			if l.Context == nil {
 				l.Context = &Context{Partition: -1, Offset: -1, Task: -1}
 			}
-			l.Context.set(strings.TrimPrefix(h.Key, pipeline.HeaderPrefix), string(h.Value))
+			l.Context.set(strings.TrimPrefix(h.Key, deadletters.HeaderPrefix), string(h.Value))
 		} else {
 			l.Headers = append(l.Headers, h)
 		}
@@ -60,11 +60,11 @@ func Read(r *kafka.Record) Letter {
 
 // contextHeaders finds the headers of the last failure, by their places.
 func contextHeaders(headers []kafka.RecordHeader) []int {
-	named := func(i int) bool { return strings.HasPrefix(headers[i].Key, pipeline.HeaderPrefix) }
+	named := func(i int) bool { return strings.HasPrefix(headers[i].Key, deadletters.HeaderPrefix) }
 	first := len(headers)
 	for first > 0 && named(first-1) {
 		first--
-		if headers[first].Key == pipeline.HeaderPrefix+"topic" {
+		if headers[first].Key == deadletters.HeaderPrefix+"topic" {
 			break // each failure begins with it
 		}
 	}
@@ -127,7 +127,7 @@ func (c *Context) other(name string) (string, bool) {
 }
 
 // altered says why the letter's bytes are not those that were to be written or were read; "" if they
-// are. Sinks' letters always are; see pipeline.SourceLetters for the others.
+// are. Sinks' letters always are; see deadletters.Maker for the others.
 func (c *Context) altered() string {
 	if size, cut := c.other("source.value.size"); cut {
 		return "it was too large and was cut (its value had " + size + " bytes)"

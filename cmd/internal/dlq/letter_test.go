@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/troupe-connect/troupe/actors/pipeline"
+	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 )
 
@@ -29,7 +29,7 @@ func failure(topic, partition, offset, connector, stage, exception string) []kaf
 		{"exception.message", "no good"},
 		{"exception.stacktrace", exception + ": no good\n\tat a.B.c(B.java:1)\n"},
 	} {
-		out = append(out, header(pipeline.HeaderPrefix+h[0], h[1]))
+		out = append(out, header(deadletters.HeaderPrefix+h[0], h[1]))
 	}
 	return out
 }
@@ -52,7 +52,7 @@ func TestRead(t *testing.T) {
 		}
 		return out
 	}
-	prefixed := func(name, value string) kafka.RecordHeader { return header(pipeline.HeaderPrefix+name, value) }
+	prefixed := func(name, value string) kafka.RecordHeader { return header(deadletters.HeaderPrefix+name, value) }
 	for _, tt := range []struct {
 		name    string
 		in      []kafka.RecordHeader

@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/troupe-connect/troupe/actors/pipeline"
+	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 )
 
@@ -153,7 +153,7 @@ func (c *Clients) probe(ctx context.Context, topic string) (bool, error) {
 	defer reader.Close()
 	is := false
 	err = reader.Each(ctx, func(r *kafka.Record) error {
-		if is = slices.ContainsFunc(r.Headers, func(h kafka.RecordHeader) bool { return strings.HasPrefix(h.Key, pipeline.HeaderPrefix) }); is {
+		if is = slices.ContainsFunc(r.Headers, func(h kafka.RecordHeader) bool { return strings.HasPrefix(h.Key, deadletters.HeaderPrefix) }); is {
 			return errStop
 		}
 		return nil

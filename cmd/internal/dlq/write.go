@@ -7,7 +7,7 @@ import (
 	"maps"
 	"sync"
 
-	"github.com/troupe-connect/troupe/actors/pipeline"
+	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 )
 
@@ -54,7 +54,7 @@ func (r *replaying) outgoing(l *Letter) (*kafka.Record, error) {
 	}
 	if out.Topic == "" {
 		return nil, fmt.Errorf("%s does not say what topic it is from: it has no header %stopic, as with errors.deadletterqueue.context.headers.enable=false; --to names a topic",
-			l.Place(), pipeline.HeaderPrefix)
+			l.Place(), deadletters.HeaderPrefix)
 	}
 	if why := c.altered(); why != "" && r.Edit == nil && !r.AsIs {
 		return nil, fmt.Errorf("%s, of source connector %s, is not the record that was to be written to topic %s: %s; "+
@@ -62,7 +62,7 @@ func (r *replaying) outgoing(l *Letter) (*kafka.Record, error) {
 	}
 	if r.KeepPartition {
 		if c.Partition < 0 {
-			return nil, fmt.Errorf("%s does not say what partition it is from, which --keep-partition needs: it has no header %spartition", l.Place(), pipeline.HeaderPrefix)
+			return nil, fmt.Errorf("%s does not say what partition it is from, which --keep-partition needs: it has no header %spartition", l.Place(), deadletters.HeaderPrefix)
 		}
 		out.Partition = c.Partition
 	}

@@ -1,12 +1,12 @@
-package pipeline
+package deadletters
 
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 
 	"github.com/troupe-connect/troupe/actors/host"
+	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cluster/storage"
@@ -16,7 +16,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
-// SourceLetters makes dead letters of source records that don't get to Kafka. Kafka Connect has none.
+// Maker makes dead letters of source records that don't get to Kafka. Kafka Connect has none.
 //
 // A letter carries the record as far as it came. Key and value are the bytes that their converter made,
 // where it was done before the failure; else the data in JSON, with its schema, as JsonConverter writes
@@ -33,7 +33,7 @@ import (
 // (JSON, absent if the record has none), source.key.format and source.value.format (converted, json or
 // text, absent for null), and, if it was cut, source.key.size, source.value.size and source.headers.size,
 // in bytes, before the cut. A cut letter has them without Context too: little else is left of it.
-type SourceLetters struct {
+type Maker struct {
 	Topic   string
 	Context bool
 	Task    state.TaskID
@@ -45,13 +45,9 @@ type SourceLetters struct {
 	json codecs.Converter
 }
 
-// CutTo is what is left of a key or value that is too large, and what headers may have.
-const CutTo = 16 << 10
-
-// NewSourceLetters makes the maker of letters of one task.
-func NewSourceLetters(topic string, context bool, task state.TaskID, header codecs.HeaderConverter, maxRequest int) (*SourceLetters, error) {
-	l := &SourceLetters{Topic: topic, Context: context, Task: task, Header: header, json: json.Plugin().New()}
-	l.Max = maxRequest - maxRequest/8 // room for what frames the record
+// NewMaker makes the maker of letters of one task.
+func NewMaker(topic string, context bool, task state.TaskID, header codecs.HeaderConverter, maxRequest int) (*Maker, error) {
+	l := &Maker{Topic: topic, Context: context, Task: task, Header: header, json: json.Plugin().New(), Max: Room(maxRequest)}
 	if err := l.json.Configure(map[string]string{"schemas.enable": "true"}, false); err != nil {
 		return nil, errs.Connect.Wrap(err, "JSON for dead letters")
 	}
@@ -65,7 +61,7 @@ type part struct {
 }
 
 // Letter makes the letter of a problem with an Unsent record. It may be called from any goroutine.
-func (l *SourceLetters) Letter(p Problem) *kafka.Record {
+func (l *Maker) Letter(p pipeline.Problem) *kafka.Record {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	u := p.Unsent
@@ -79,20 +75,20 @@ func (l *SourceLetters) Letter(p Problem) *kafka.Record {
 	}
 	key, value := part{}, part{}
 	switch p.Stage {
-	case KafkaProduce:
+	case pipeline.KafkaProduce:
 		key, value, out.Headers = converted(u.Out.Key), converted(u.Out.Value), slices.Clip(u.Out.Headers)
-	case ValueConverter:
+	case pipeline.ValueConverter:
 		key, value, out.Headers = converted(u.Out.Key), l.render(r.ValueSchema, r.Value), slices.Clip(u.Out.Headers)
-	case KeyConverter:
+	case pipeline.KeyConverter:
 		key, value, out.Headers = l.render(r.KeySchema, r.Key), l.render(r.ValueSchema, r.Value), slices.Clip(u.Out.Headers)
 	default:
 		key, value, out.Headers = l.render(r.KeySchema, r.Key), l.render(r.ValueSchema, r.Value), l.headers(r)
 	}
 	out.Key, out.Value = key.bytes, value.bytes
 	context := l.context(p, r.Topic, key, value)
-	size := func() int { return len(out.Key) + len(out.Value) + bytesOf(out.Headers) }
-	if kafka.Classify(p.Err) == kafka.TooLarge || size()+bytesOf(context) > l.Max {
-		context = append(cutHeaders(context, l.cutTo()), l.cut(out)...)
+	if kafka.Classify(p.Err) == kafka.TooLarge || size(out)+bytesOf(context) > l.Max {
+		limit := cutTo(l.Max)
+		context = append(cutHeaders(context, limit), cut(out, "source.", limit)...)
 		out.Headers = append(out.Headers, context...)
 	} else if l.Context {
 		out.Headers = append(out.Headers, context...)
@@ -100,49 +96,7 @@ func (l *SourceLetters) Letter(p Problem) *kafka.Record {
 	return out
 }
 
-// cutTo is CutTo, less if the producer takes requests only that are smaller still.
-func (l *SourceLetters) cutTo() int { return max(16, min(CutTo, l.Max/8)) }
-
-// cut makes the letter small and returns headers that say what it was.
-func (l *SourceLetters) cut(out *kafka.Record) []kafka.RecordHeader {
-	limit := l.cutTo()
-	sizes := []kafka.RecordHeader{
-		contextHeader("source.key.size", strconv.Itoa(len(out.Key))),
-		contextHeader("source.value.size", strconv.Itoa(len(out.Value))),
-		contextHeader("source.headers.size", strconv.Itoa(bytesOf(out.Headers))),
-	}
-	out.Key, out.Value = cutBytes(out.Key, limit), cutBytes(out.Value, limit)
-	if bytesOf(out.Headers) > limit {
-		out.Headers = nil
-	}
-	return sizes
-}
-
-// cutBytes copies what is left, so that the rest needn't be kept.
-func cutBytes(b []byte, limit int) []byte {
-	if len(b) <= limit {
-		return b
-	}
-	return slices.Clone(b[:limit])
-}
-
-// cutHeaders bounds the headers themselves: messages may quote the record.
-func cutHeaders(hs []kafka.RecordHeader, limit int) []kafka.RecordHeader {
-	for i := range hs {
-		hs[i].Value = cutBytes(hs[i].Value, limit)
-	}
-	return hs
-}
-
-func bytesOf(hs []kafka.RecordHeader) int {
-	n := 0
-	for _, h := range hs {
-		n += len(h.Key) + len(h.Value)
-	}
-	return n
-}
-
-func (l *SourceLetters) context(p Problem, topic string, key, value part) []kafka.RecordHeader {
+func (l *Maker) context(p pipeline.Problem, topic string, key, value part) []kafka.RecordHeader {
 	out := append([]kafka.RecordHeader{contextHeader("topic", topic)}, reasons(l.Task, p)...)
 	rec := p.Unsent.Polled
 	if rec.SourcePartition != nil {
@@ -189,7 +143,7 @@ func converted(b []byte) part {
 
 // render is data in JSON: with its schema, without if it doesn't fit it, and as text if there is no
 // JSON for it.
-func (l *SourceLetters) render(schema *data.Schema, v any) part {
+func (l *Maker) render(schema *data.Schema, v any) part {
 	if v == nil {
 		return part{}
 	}
@@ -210,7 +164,7 @@ func (l *SourceLetters) render(schema *data.Schema, v any) part {
 	return out
 }
 
-func (l *SourceLetters) headers(r *data.Record) []kafka.RecordHeader {
+func (l *Maker) headers(r *data.Record) []kafka.RecordHeader {
 	var out []kafka.RecordHeader
 	for _, h := range r.Headers {
 		var b []byte

@@ -1,4 +1,4 @@
-package pipeline_test
+package deadletters_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
@@ -14,9 +15,9 @@ import (
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
-func newLetters(t *testing.T, context bool, maxRequest int) *pipeline.SourceLetters {
+func newLetters(t *testing.T, context bool, maxRequest int) *deadletters.Maker {
 	t.Helper()
-	m, err := pipeline.NewSourceLetters("dlq", context, state.TaskID{Connector: "c", Task: 3}, &headerConverter{}, maxRequest)
+	m, err := deadletters.NewMaker("dlq", context, state.TaskID{Connector: "c", Task: 3}, &codec{}, maxRequest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func newLetters(t *testing.T, context bool, maxRequest int) *pipeline.SourceLett
 
 func header(r *kafka.Record, name string) string {
 	for _, h := range r.Headers {
-		if h.Key == pipeline.HeaderPrefix+name {
+		if h.Key == deadletters.HeaderPrefix+name {
 			return string(h.Value)
 		}
 	}
@@ -48,14 +49,7 @@ func TestSourceLetterByStage(t *testing.T) {
 	} {
 		t.Run(string(tt.stage), func(t *testing.T) {
 			l := newLetters(t, true, 1<<20)
-			rep := &reports{}
-			conv, ch := parts(tt.stage, &failing{err: errs.Data.New("bad"), times: -1}, nil)
-			s := pipeline.Source{Chain: ch, Converters: conv, Policy: &pipeline.Policy{TolerateAll: true, Reporters: []pipeline.Reporter{rep}}}
-			rec := sourceRecord()
-			if kept, err := s.Convert(t.Context(), rec, &kafka.Record{}); kept || err != nil {
-				t.Fatal(kept, err)
-			}
-			out := l.Letter(rep.got[0])
+			out := l.Letter(failsAt(t, tt.stage, errs.Data.New("bad")))
 			if out.Topic != "dlq" || out.Partition != kafka.NoPartition || !out.Timestamp.Equal(time.UnixMilli(1234)) ||
 				string(out.Key) != tt.key || string(out.Value) != tt.value || out.Headers[0].Key != "h" || string(out.Headers[0].Value) != "1" {
 				t.Errorf("letter %s: %s %v", out.Key, out.Value, out.Headers)
@@ -143,7 +137,7 @@ func TestSourceLetterIsCut(t *testing.T) {
 			for _, h := range out.Headers {
 				size += len(h.Key) + len(h.Value)
 			}
-			if size > tt.max || len(out.Key) < 1000 || len(out.Key) > pipeline.CutTo || out.Key[0] != 'k' || out.Value[0] != 'v' {
+			if size > tt.max || len(out.Key) < 1000 || len(out.Key) > deadletters.CutTo || out.Key[0] != 'k' || out.Value[0] != 'v' {
 				t.Errorf("%d bytes, key %d, value %d", size, len(out.Key), len(out.Value))
 			}
 			for name, want := range map[string]string{
