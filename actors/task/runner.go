@@ -22,6 +22,7 @@ type runner struct {
 	spec Spec
 	log  *slog.Logger
 	tell func(state.State) // to the actor
+	note func(string)      // what keeps the task from its work; "" takes it back
 
 	// soft ends when the task is asked to stop: calls of the plugin get it. hard ends when the
 	// incarnation is given up: everything else that may block gets it, and lease is shut then.
@@ -58,8 +59,8 @@ type flow interface {
 	explain(told *Stalled)
 }
 
-func newRunner(env *Env, spec Spec, log *slog.Logger, tell func(state.State)) *runner {
-	r := &runner{env: env, spec: spec, log: log, tell: tell}
+func newRunner(env *Env, spec Spec, log *slog.Logger, tell func(state.State), note func(string)) *runner {
+	r := &runner{env: env, spec: spec, log: log, tell: tell, note: note}
 	r.stall.Store(int64(env.Worker.Supervisor.StallWarn))
 	r.gate.paused, r.gate.change = spec.Target == state.TargetPaused, make(chan struct{})
 	// The runner's life is the actor's to end, not that of whoever asked for the task.

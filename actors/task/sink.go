@@ -44,6 +44,9 @@ type sink struct {
 	commitAsked bool
 	nextCommit  time.Time
 
+	without     time.Time // since when it has no partitions; zero if it has some
+	withoutTold bool
+
 	commits signals
 
 	lastTopic string // noted last
@@ -92,7 +95,8 @@ func (s *sink) run() (err error) {
 		return err
 	}
 	s.tell(state.Running)
-	s.nextCommit = time.Now().Add(s.env.Worker.OffsetFlushInterval)
+	s.without = time.Now()
+	s.nextCommit = s.without.Add(s.env.Worker.OffsetFlushInterval)
 	err = s.guard(s.loop)
 	// Also after a failure, as on the JVM: what the task took before is committed, it is closed and
 	// stopped.
@@ -136,6 +140,7 @@ func (s *sink) loop() error {
 		if err := s.follow(); err != nil {
 			return err
 		}
+		s.sayWithout(now)
 		s.settleCommit(now)
 		if err := s.lostLetter(); err != nil {
 			return err
@@ -232,6 +237,9 @@ func (s *sink) rewind() error {
 // poll waits for records until the next commit is due or the task wants its turn.
 func (s *sink) poll(now time.Time) (kafka.Polled, error) {
 	wait := s.nextCommit.Sub(now)
+	if !s.without.IsZero() && !s.withoutTold {
+		wait = min(wait, s.without.Add(withoutWarn).Sub(now))
+	}
 	if s.sieve.Waits() {
 		wait = min(wait, s.sieve.Until().Sub(now))
 	}
@@ -393,6 +401,9 @@ func (s *sink) rebalance(r *kafka.Rebalance) error {
 }
 
 func (s *sink) opened(r *kafka.Rebalance) error {
+	if len(r.Partitions) > 0 {
+		s.hasPartitions()
+	}
 	for _, tp := range r.Partitions {
 		s.assigned[tp] = true
 		if o, ok := r.Position[tp]; ok {
@@ -461,6 +472,9 @@ func (s *sink) closePartitions(tps []data.TopicPartition, commit bool) error {
 		delete(s.current, tp)
 		delete(s.committed, tp)
 		delete(s.pausedByUs, tp)
+	}
+	if len(s.assigned) == 0 && s.without.IsZero() {
+		s.without = time.Now()
 	}
 	s.batch = slices.DeleteFunc(s.batch, func(r data.SinkRecord) bool {
 		return !s.assigned[data.TopicPartition{Topic: r.OriginalTopic, Partition: r.OriginalPartition}]

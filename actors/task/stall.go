@@ -77,9 +77,14 @@ func (t *taskActor) lookAtCalls(c actor.Context) {
 	}
 	if over {
 		t.log.Info("plugin call that had not returned for long has moved on")
-		c.Send(c.Parent(), Note{t.spec.ID, t.spec.Inc, ""})
+		t.sendNote(c)
 	}
 	t.timers[stallTimer] = act.After(c, limit/stallLooks, stallCheck{})
+}
+
+// sendNote tells what there is to say of the task besides stalls.
+func (t *taskActor) sendNote(c actor.Context) {
+	c.Send(c.Parent(), Note{t.spec.ID, t.spec.Inc, t.idle})
 }
 
 // examine finds out more of a stall; taking stacks stops the process for a moment, so it's done beside

@@ -60,6 +60,7 @@ func (Done) IgnoreDeadLetterLogging() {}
 
 type (
 	changed    struct{ to state.State }
+	noted      struct{ text string }
 	flushDue   struct{}
 	stallCheck struct{}
 	lateDue    struct{}
@@ -81,6 +82,7 @@ type taskActor struct {
 	running  []*act.Running
 	stopping bool
 	flushing bool
+	idle     string       // what the runner says that keeps it from its work
 	timers   []*act.Timer // the newest of each of those below
 }
 
@@ -114,6 +116,12 @@ func (t *taskActor) Receive(c actor.Context) {
 		t.stop(c, m)
 	case changed:
 		c.Send(c.Parent(), Changed{t.spec.ID, t.spec.Inc, m.to, t.run.version()})
+		if t.idle != "" {
+			t.sendNote(c) // the parent forgets notes when the state changes
+		}
+	case noted:
+		t.idle = m.text
+		t.sendNote(c)
 	case flushDue:
 		t.flushSoon(c)
 	case stallCheck:
@@ -145,7 +153,9 @@ func (t *taskActor) Receive(c actor.Context) {
 
 func (t *taskActor) start(c actor.Context) {
 	root, self := c.ActorSystem().Root, c.Self()
-	t.run = newRunner(t.env, t.spec, t.log, func(s state.State) { root.Send(self, changed{s}) })
+	t.run = newRunner(t.env, t.spec, t.log,
+		func(s state.State) { root.Send(self, changed{s}) },
+		func(text string) { root.Send(self, noted{text}) })
 	labels := []string{"connector", t.spec.ID.Connector, "task", strconv.Itoa(t.spec.ID.Task)}
 	t.running = append(t.running, act.Go(c, t.run.hard, runnerExit, labels, func(context.Context) (any, error) {
 		defer t.run.kill() // nothing of this incarnation outlives its runner

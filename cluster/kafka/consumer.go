@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -81,6 +82,23 @@ func NewConsumer(props Props, group string, topics []string, topicsRegex string,
 	}
 	c.timer = time.AfterFunc(c.cfg.maxPollInterval, c.expired)
 	return c, nil
+}
+
+// Without says why a consumer has no partitions, as far as it knows.
+func (c *Consumer) Without() string {
+	c.mu.Lock()
+	m, group := c.m, c.cfg.group
+	c.mu.Unlock()
+	generation := int32(-1)
+	if m != nil {
+		_, generation = m.client.GroupMetadata()
+	}
+	if generation < 0 {
+		return fmt.Sprintf("it is joining group %s: the group's coordinator is away, or waits for members that are gone until their "+
+			"session ends (session.timeout.ms), or for those of a rebalance (rebalance.timeout.ms)", group)
+	}
+	return fmt.Sprintf("it is a member of group %s (generation %d) that was given none: there are fewer partitions than members, "+
+		"or the topics do not exist", group, generation)
 }
 
 // Polled is what a poll found: either may be empty.
