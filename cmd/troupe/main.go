@@ -97,7 +97,8 @@ func command() *cobra.Command {
 			cmd.SetContext(untilSignal(cmd.Context()))
 		}
 	}
-	root.AddCommand(standaloneCommand(), distributedCommand(), quickstartCommand(), transformCommand(), dlqCommand(), topCommand(), versionCommand())
+	root.AddCommand(standaloneCommand(), distributedCommand(), quickstartCommand(), transformCommand(), dlqCommand(), topCommand(),
+		registryCommand(), versionCommand())
 	root.AddCommand(topics()...)
 	return root
 }

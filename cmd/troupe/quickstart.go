@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,14 +18,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/troupe-connect/troupe/actors/settings"
+	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/kafka/embedded"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cmd/internal/boot"
+	"github.com/troupe-connect/troupe/cmd/internal/builtin"
+	"github.com/troupe-connect/troupe/cmd/internal/schemas"
+	"github.com/troupe-connect/troupe/codecs/avro"
 	"github.com/troupe-connect/troupe/httpapi/logging"
 )
 
 const (
 	quickTopic = "quickstart-lines"
+	formatAvro = "avro"
 	fileSource = "org.apache.kafka.connect.file.FileStreamSourceConnector"
 	fileSink   = "org.apache.kafka.connect.file.FileStreamSinkConnector"
 )
@@ -34,6 +40,8 @@ type quickstart struct {
 	once   bool
 	broker string // address wished
 	rest   string // address wished
+	format string // of the values: string or avro
+	schema string // address wished of the schema registry, with --format avro
 	limit  time.Duration
 	out    io.Writer
 }
@@ -54,6 +62,8 @@ func quickstartCommand() *cobra.Command {
 	f.BoolVar(&q.once, "once", false, "end when all lines have arrived (for scripts)")
 	f.StringVar(&q.broker, "broker", embedded.DefaultAddress, "address of the embedded broker; a free port is taken if this one isn't")
 	f.StringVar(&q.rest, "rest", "127.0.0.1:8083", "address of the REST API; a free port is taken if this one isn't")
+	f.StringVar(&q.format, "format", "string", "format of the values: string, or avro with a schema registry in the same process")
+	f.StringVar(&q.schema, "registry", "127.0.0.1:8081", "with --format avro: address of the schema registry; a free port is taken if this one isn't")
 	f.DurationVar(&q.limit, "limit", 2*time.Minute, "with --once: how long to wait for the lines")
 	return cmd
 }
@@ -61,6 +71,9 @@ func quickstartCommand() *cobra.Command {
 func (q *quickstart) file(name string) string { return filepath.Join(q.dir, name) }
 
 func (q *quickstart) run(ctx context.Context) error {
+	if q.format != "string" && q.format != formatAvro {
+		return &boot.ExitError{Code: boot.ExitUsage, Err: fmt.Errorf("--format %s: must be string or %s", q.format, formatAvro)}
+	}
 	if err := q.prepare(); err != nil {
 		return &boot.ExitError{Code: boot.ExitStartup, Err: err}
 	}
@@ -73,13 +86,18 @@ func (q *quickstart) run(ctx context.Context) error {
 	if err != nil {
 		return &boot.ExitError{Code: boot.ExitStartup, Err: err}
 	}
+	schemas, err := q.startRegistry(ctx, broker.Address(), logFile)
+	if err != nil {
+		return &boot.ExitError{Code: boot.ExitStartup, Err: errors.Join(err, broker.Close())}
+	}
 	ctx, done := context.WithCancelCause(ctx)
 	defer done(nil)
 	var watching chan error
 	err = boot.Standalone(ctx, boot.Options{
-		Props: q.worker(broker.Address()), Connectors: q.connectors(), Log: logFile,
+		Props: q.worker(broker.Address(), schemas), Connectors: q.connectors(), Log: logFile,
 		Started: func(url string) {
 			q.welcome(broker.Address(), url)
+			q.welcomeRegistry(schemas)
 			watching = make(chan error, 1)
 			go func() {
 				err := q.watch(ctx)
@@ -91,6 +109,13 @@ func (q *quickstart) run(ctx context.Context) error {
 	if watching != nil {
 		done(nil)
 		err = errors.Join(err, <-watching)
+	}
+	if schemas != nil {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+		defer cancel()
+		if cerr := schemas.Close(end); cerr != nil {
+			err = errors.Join(err, cerr)
+		}
 	}
 	if cerr := broker.Close(); cerr != nil {
 		err = errors.Join(err, fmt.Errorf("embedded broker: %w", cerr))
@@ -138,12 +163,37 @@ func taken(address string) bool {
 	return l.Close() != nil
 }
 
-func (q *quickstart) worker(broker string) map[string]string {
-	listener := "http://" + q.rest
-	if taken(q.rest) {
-		host, _, _ := net.SplitHostPort(q.rest)
-		listener = "http://" + net.JoinHostPort(host, "0")
+// free is the address, or one with a free port if somebody listens there.
+func free(address string) string {
+	if !taken(address) {
+		return address
 	}
+	host, _, _ := net.SplitHostPort(address)
+	return net.JoinHostPort(host, "0")
+}
+
+// startRegistry starts the schema registry, if one is needed.
+func (q *quickstart) startRegistry(ctx context.Context, broker string, logFile io.Writer) (*schemas.Server, error) {
+	if q.format != formatAvro {
+		return nil, nil
+	}
+	return schemas.Start(context.WithoutCancel(ctx), schemas.Config{
+		Address: free(q.schema), Kafka: kafka.Props{"bootstrap.servers": broker}, Replication: 1, Formats: builtin.SchemaFormats(),
+		Log: slog.New(logging.NewHandler(logging.NewRegistry(nil), logFile)).With("logger", "embedded.registry"),
+	})
+}
+
+func (q *quickstart) worker(broker string, registry *schemas.Server) map[string]string {
+	props := q.plainWorker(broker)
+	if registry != nil {
+		props["value.converter"] = avro.Class
+		props["value.converter.schema.registry.url"] = registry.URL()
+	}
+	return props
+}
+
+func (q *quickstart) plainWorker(broker string) map[string]string {
+	listener := "http://" + free(q.rest)
 	return map[string]string{
 		"bootstrap.servers":            broker,
 		"listeners":                    listener,
@@ -162,13 +212,26 @@ func (q *quickstart) connectors() []settings.ConnectorFile {
 		}
 		return p
 	}
+	source, sink := map[string]string{}, map[string]string{}
+	if q.format == formatAvro { // a line as a record of one field, and back
+		source = map[string]string{
+			"transforms": "hoist,name", "transforms.hoist.type": "org.apache.kafka.connect.transforms.HoistField$Value",
+			"transforms.hoist.field": "line", "transforms.name.type": "org.apache.kafka.connect.transforms.SetSchemaMetadata$Value",
+			"transforms.name.schema.name": "quickstart.Line",
+		}
+		sink = map[string]string{
+			"transforms": "extract", "transforms.extract.type": "org.apache.kafka.connect.transforms.ExtractField$Value",
+			"transforms.extract.field": "line",
+		}
+	}
+	with := func(base, more map[string]string) map[string]string { maps.Copy(base, more); return base }
 	return []settings.ConnectorFile{
-		{Name: "quickstart-source", InitialState: state.TargetStarted, Config: map[string]string{
+		{Name: "quickstart-source", InitialState: state.TargetStarted, Config: with(map[string]string{
 			"name": "quickstart-source", "connector.class": fileSource, "tasks.max": "1", "file": abs("input.txt"), "topic": quickTopic,
-		}},
-		{Name: "quickstart-sink", InitialState: state.TargetStarted, Config: map[string]string{
+		}, source)},
+		{Name: "quickstart-sink", InitialState: state.TargetStarted, Config: with(map[string]string{
 			"name": "quickstart-sink", "connector.class": fileSink, "tasks.max": "1", "file": abs("output.txt"), "topics": quickTopic,
-		}},
+		}, sink)},
 	}
 }
 
@@ -194,6 +257,17 @@ Try next:
 	if !q.once {
 		fmt.Fprint(q.out, "Ctrl-C ends it.\n\n")
 	}
+}
+
+func (q *quickstart) welcomeRegistry(registry *schemas.Server) {
+	if registry == nil {
+		return
+	}
+	fmt.Fprintf(q.out, `Values are Avro, their schema is in the registry (an embedded one, for trying and testing only):
+
+  curl -s %s/subjects/%s-value/versions/latest
+
+`, registry.URL(), quickTopic)
 }
 
 // watch prints each line as it arrives in the output; with --once it ends when all of the input

@@ -9,12 +9,8 @@ import (
 	"github.com/troupe-connect/troupe/codecs"
 )
 
-// The waits between two rounds of requests in an outage, and how often the log says that it lasts.
-const (
-	outageFirst = time.Second
-	outageMost  = 20 * time.Second
-	outageLog   = time.Minute
-)
+// outageLog is how often the log says that an outage lasts.
+const outageLog = time.Minute
 
 // ask calls f, which asks the registry about the subject, until it has an answer, waiting through
 // an outage as long as the settings allow. An error is f's last one, or wraps
@@ -41,6 +37,9 @@ func interrupted(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", codecs.ErrInterrupted, context.Cause(ctx))
 }
 
+// minWait is the shortest wait between two rounds of requests, whatever retries.wait.ms says.
+const minWait = 10 * time.Millisecond
+
 // outlast waits for the end of an outage.
 func (s *Session) outlast(ctx context.Context, subject string, err error, f func(context.Context) error) error {
 	begun := time.Now()
@@ -48,7 +47,8 @@ func (s *Session) outlast(ctx context.Context, subject string, err error, f func
 	stats := s.stats()
 	stats.Waiting.Add(1)
 	defer stats.Waiting.Add(-1)
-	for wait := outageFirst; ; wait = min(2*wait, outageMost) {
+	retry := s.Settings.client.retry
+	for wait := max(retry.wait, minWait); ; wait = min(2*wait, max(retry.top, minWait)) {
 		now := time.Now()
 		if s.Settings.OutageMax > 0 && now.Sub(begun) >= s.Settings.OutageMax {
 			return err

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/troupe-connect/troupe/cluster/security"
+	"github.com/troupe-connect/troupe/codecs/avro"
+	"github.com/troupe-connect/troupe/codecs/registry"
 )
 
 // registryTLS reads the ssl.* settings of a schema registry's client, which checks host names only
@@ -26,4 +28,9 @@ func registryTLS(props map[string]string) (func(host string) *tls.Config, error)
 		return nil, err
 	}
 	return client.TLS.ForHost, nil
+}
+
+// SchemaFormats are the formats of schemas that an embedded registry understands.
+func SchemaFormats() map[registry.Format]registry.Parser {
+	return map[registry.Format]registry.Parser{registry.Avro: avro.ParseSchema}
 }
