@@ -192,6 +192,9 @@ func (c *converter) writer(topic string, schema *data.Schema, value any) (*write
 		return c.last, nil
 	}
 	w, ok := c.plans.Get(key)
+	if !ok && c.last != nil && c.of.topic == topic && schema != nil && data.SchemaEqual(schema, c.of.schema) {
+		w, ok = c.last, true // a connector that makes its schema anew for every record
+	}
 	if !ok || w.target.Stale() {
 		var err error
 		if w, err = c.newWriter(topic, schema, value); err != nil {
