@@ -179,3 +179,30 @@ func (s *Session) References(schema Schema) ([]Resolved, error) {
 	}
 	return all, visit(schema)
 }
+
+// Refer registers a schema that a value's own schema refers to, or finds it, and says which version of
+// the subject it is. With lookupOnly it is only looked up, whatever auto.register.schemas says.
+func (s *Session) Refer(subject string, own Schema, lookupOnly bool) (int, error) {
+	set := s.Settings
+	var found Registered
+	if set.AutoRegister && !lookupOnly {
+		err := s.ask(subject, func(ctx context.Context) error {
+			_, err := s.client.Register(ctx, subject, own, set.Normalize)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+	} else if set.UseLatest && !lookupOnly {
+		err := s.ask(subject, func(ctx context.Context) (err error) {
+			found, err = s.client.ByVersion(ctx, subject, LatestVersion, false)
+			return err
+		})
+		return found.Version, err
+	}
+	err := s.ask(subject, func(ctx context.Context) (err error) {
+		found, err = s.client.Lookup(ctx, subject, own, set.Normalize, false)
+		return err
+	})
+	return found.Version, err
+}

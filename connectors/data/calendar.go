@@ -126,6 +126,24 @@ func clockOf(t time.Time) clock {
 	return c
 }
 
+// CivilDate is the day of a time in UTC by Java's calendar. A year before Christ is a positive number.
+func CivilDate(t time.Time) (year, month, day int) {
+	c := clockOf(t)
+	return int(c.year), int(c.month), int(c.day)
+}
+
+// FromCivilDate is the start of a day of Java's calendar in UTC, false if there is no such day.
+func FromCivilDate(year, month, day int) (time.Time, bool) {
+	if year < 1 || month < 1 || month > 12 || day < 1 || day > 31 {
+		return time.Time{}, false
+	}
+	days := lenientDays(int64(year), int64(month), int64(day), 0)
+	if civilOf(days) != (civil{int64(year), int64(month), int64(day)}) {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(days * millisPerDay).UTC(), true
+}
+
 // AppendDate appends a time as Java's Date.toString prints it in UTC:
 // Tue Nov 14 22:13:20 UTC 2023.
 func AppendDate(b []byte, t time.Time) []byte {

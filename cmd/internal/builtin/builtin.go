@@ -4,7 +4,9 @@ package builtin
 import (
 	"github.com/troupe-connect/troupe/codecs/avro"
 	"github.com/troupe-connect/troupe/codecs/json"
+	"github.com/troupe-connect/troupe/codecs/jsonschema"
 	"github.com/troupe-connect/troupe/codecs/primitive"
+	"github.com/troupe-connect/troupe/codecs/protobuf"
 	"github.com/troupe-connect/troupe/codecs/registry"
 	"github.com/troupe-connect/troupe/codecs/simpleheader"
 	"github.com/troupe-connect/troupe/connectors/config/provider"
@@ -29,7 +31,8 @@ func Plugins() []plugin.Plugin {
 	all := []plugin.Plugin{
 		filestream.Source(), filestream.Sink(),
 		verifiable.Source(), verifiable.Sink(), verifiable.SchemaSource(), verifiable.MockSource(), verifiable.MockSink(),
-		json.Plugin(), simpleheader.Plugin(), avro.Plugin(pool),
+		json.Plugin(), simpleheader.Plugin(),
+		avro.Plugin(pool), jsonschema.Plugin(pool), protobuf.Plugin(pool),
 		provider.File(KafkaVersion), provider.Directory(KafkaVersion), provider.EnvVar(KafkaVersion),
 	}
 	for _, p := range primitive.Plugins() {

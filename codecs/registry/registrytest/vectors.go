@@ -30,6 +30,8 @@ type Driver struct {
 	SameText func(want, got string, exact bool) bool
 	// Normal is Fake's.
 	Normal func(registry.Schema) string
+	// Canonical is Fake's.
+	Canonical func(registry.Schema) string
 }
 
 // Case is a line of the files of the registry's converters.
@@ -160,7 +162,7 @@ func (d Driver) judge(t *testing.T, c datatest.Case, in *Case) datatest.Outcome 
 		return d.toSchema(t, c, in, props)
 	}
 	fake := NewFake()
-	fake.Normal = d.Normal
+	fake.Normal, fake.Canonical = d.Normal, d.Canonical
 	for _, e := range in.Registry {
 		fake.Put(e.registered())
 	}
