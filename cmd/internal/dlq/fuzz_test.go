@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/troupe-connect/troupe/actors/pipeline"
+	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 )
 
 // FuzzLetter: whatever headers a record of a dead letter topic has, each is either the record's own or
 // of its context, and those of the record keep their order.
 func FuzzLetter(f *testing.F) {
-	const p = pipeline.HeaderPrefix
+	const p = deadletters.HeaderPrefix
 	f.Add(p + "topic=a\n" + p + "partition=0\n" + p + "offset=12\n" + p + "task.id=x\nown=1")
 	f.Add("own=1\n" + p + "topic=a\n" + p + "offset=99999999999999999999\n" + p + "topic=b\n" + p + "partition=-7")
 	f.Add(p + "other=\xff\n" + p + "=x\n=\n" + p + "exception.message")
