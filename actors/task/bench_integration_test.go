@@ -6,17 +6,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
 	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/plugin"
@@ -61,39 +59,6 @@ func realTopic(b *testing.B, address string) string {
 	return topic
 }
 
-func realClient(b *testing.B, address string, opts ...kgo.Opt) *kgo.Client {
-	b.Helper()
-	c, err := kgo.NewClient(append(opts, kgo.SeedBrokers(address), kgo.DisableClientMetrics(), kgo.ProducerLinger(5*time.Millisecond),
-		kgo.ProducerBatchMaxBytes(1<<20), kgo.MaxBufferedRecords(math.MaxInt64), kgo.MaxBufferedBytes(32<<20),
-		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordPartitioner(kgo.UniformBytesPartitioner(64<<10, true, true, nil)))...)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return c
-}
-
-// fill writes b.N records in batches of 500, as a loop with nothing but the client in it.
-func fill(b *testing.B, c *kgo.Client, topic string) {
-	b.Helper()
-	text := strings.Repeat("x", 100)
-	promise := func(_ *kgo.Record, err error) {
-		if err != nil {
-			b.Error(err)
-		}
-	}
-	for n := 0; n < b.N; {
-		batch := make([]kgo.Record, min(500, b.N-n))
-		for i := range batch {
-			batch[i] = kgo.Record{Topic: topic, Value: []byte(text)}
-			c.Produce(context.Background(), &batch[i], promise)
-		}
-		n += len(batch)
-	}
-	if err := c.Flush(context.Background()); err != nil {
-		b.Fatal(err)
-	}
-}
-
 func realEnv(b *testing.B, address string) func(plugin.Plugin) *task.Env {
 	return func(p plugin.Plugin) *task.Env {
 		w, _, err := settings.LoadWorker(context.Background(), settings.Standalone, map[string]string{
@@ -111,9 +76,8 @@ func realEnv(b *testing.B, address string) func(plugin.Plugin) *task.Env {
 func BenchmarkRealTask(b *testing.B) {
 	address := realBroker(b)
 	b.Run("source/bare", func(b *testing.B) {
-		topic, c := realTopic(b, address), realClient(b, address)
-		defer c.Close()
-		measured(b, func() { fill(b, c, topic) })
+		topic := realTopic(b, address)
+		measured(b, func() { kafkatest.BareProduce(b, address, topic, b.N) })
 	})
 	b.Run("source/task", func(b *testing.B) {
 		topic := realTopic(b, address)
@@ -125,22 +89,13 @@ func BenchmarkRealTask(b *testing.B) {
 		})
 	})
 	b.Run("sink/bare", func(b *testing.B) {
-		topic, filler := realTopic(b, address), realClient(b, address)
-		fill(b, filler, topic)
-		filler.Close()
-		measured(b, func() {
-			c := realClient(b, address, kgo.ConsumerGroup(topic), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.FetchMaxBytes(50<<20),
-				kgo.FetchMaxPartitionBytes(1<<20), kgo.Balancers(kgo.RangeBalancer()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
-			defer c.Close()
-			for n := 0; n < b.N; {
-				c.PollRecords(context.Background(), 500).EachRecord(func(*kgo.Record) { n++ })
-			}
-		})
+		topic := realTopic(b, address)
+		kafkatest.BareProduce(b, address, topic, b.N)
+		measured(b, func() { kafkatest.BareConsume(b, address, topic, b.N) })
 	})
 	b.Run("sink/task", func(b *testing.B) {
-		topic, filler := realTopic(b, address), realClient(b, address)
-		fill(b, filler, topic)
-		filler.Close()
+		topic := realTopic(b, address)
+		kafkatest.BareProduce(b, address, topic, b.N)
 		k := &bucket{left: b.N, full: make(chan struct{})}
 		measured(b, func() {
 			runIn(b, realEnv(b, address), sinkPlugin(func() connectors.SinkTask { return k }), map[string]string{"topics": topic}, k.full)
