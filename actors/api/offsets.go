@@ -358,6 +358,9 @@ func sinkChanges(offsets []state.ConnectorOffset) (connectors.Offsets, error) {
 		}
 		n, err := integer(raw, 64)
 		if err != nil {
+			if raw == nil {
+				raw = "null" // as in the request
+			}
 			return nil, errs.BadRequest.New("Failed to parse the following Kafka offset value in the provided offsets: '%v'. "+
 				"Offset values for sink connectors need to be integers.", raw)
 		}

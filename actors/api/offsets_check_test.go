@@ -33,6 +33,7 @@ func TestSinkOffsetsRefused(t *testing.T) {
 		{listed, one, `{"kafka_offset":"-5"}`, "The offset -5 for partition t1-1 is negative"},
 		{listed, one, `{"kafka_offset":9223372036854775808}`, "Failed to parse the following Kafka offset value in the provided offsets: '9223372036854775808'."},
 		{listed, one, `{"kafka_offset":-9223372036854775809}`, "Failed to parse the following Kafka offset value"},
+		{listed, one, `{"kafka_offset":null}`, "Failed to parse the following Kafka offset value in the provided offsets: 'null'."},
 		{listed, one, `{"kafka_offset":1.5}`, "Failed to parse the following Kafka offset value in the provided offsets: '1.5'."},
 		{listed, `{"kafka_topic":"t1","kafka_partition":2}`, `{"kafka_offset":0}`, "Partition 2 of the provided offsets does not exist: topic t1 has 2 partitions"},
 		{listed, `{"kafka_topic":"t1","kafka_partition":-1}`, `{"kafka_offset":0}`, "Partition -1 of the provided offsets does not exist"},
