@@ -351,7 +351,7 @@ func prefixed(def *config.Def, answer config.Validation, prefix string) config.I
 // inHashOrder sorts an answer as a Java HashMap lists the names: the JVM worker answers for
 // converters in that order, and clients see it in the order of groups.
 func inHashOrder(answer config.Validation) {
-	java.SortByBucket(answer, java.GrownBuckets(len(answer)), func(v config.Validated) string { return v.Name })
+	java.SortByHash(answer, java.GrownBuckets, func(v config.Validated) string { return v.Name })
 }
 
 // resolveNullable resolves references in the values that are not null.

@@ -315,6 +315,6 @@ func hashSet(texts []string) []string {
 			out = append(out, s)
 		}
 	}
-	java.SortByBucket(out, max(16, java.CopiedBuckets(len(texts))), func(s string) string { return s })
+	java.SortByHash(out, max(16, java.CopiedBuckets(len(texts))), func(s string) string { return s })
 	return out
 }

@@ -4,6 +4,8 @@ import (
 	"strconv"
 
 	"github.com/troupe-connect/troupe/codecs/internal/jackson"
+
+	"github.com/troupe-connect/troupe/connectors/java"
 )
 
 // What a JSON value is in Go: nil, bool, string, number, []any or *object.
@@ -60,19 +62,19 @@ func (o *object) without(names map[string]bool) *object {
 
 // hashed puts the members into the order of a HashMap into which they were put one by one.
 func (o *object) hashed() *object {
-	o.names = hashOrder(o.names, 16)
+	o.names = java.SizedOrder(o.names, java.GrownBuckets)
 	return o
 }
 
 // copied puts the members into the order of a HashMap made as a copy of another.
 func (o *object) copied() *object {
-	o.names = hashOrder(o.names, atLeast(int(float32(len(o.names))/0.75+1)))
+	o.names = java.SizedOrder(o.names, java.CopiedBuckets(len(o.names)))
 	return o
 }
 
 // sized puts the members into the order of a HashMap made for that many.
 func (o *object) sized() *object {
-	o.names = hashOrder(o.names, atLeast(len(o.names)))
+	o.names = java.SizedOrder(o.names, atLeast(len(o.names)))
 	return o
 }
 

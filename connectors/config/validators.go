@@ -100,7 +100,7 @@ func hashOrder(values []string) []string {
 			once = append(once, v)
 		}
 	}
-	java.SortByBucket(once, java.GrownBuckets(len(values)), func(v string) string { return v })
+	java.SortByHash(once, java.GrownBuckets, func(v string) string { return v })
 	return once
 }
 

@@ -1,9 +1,6 @@
 package java
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // HashCode is String.hashCode: 31 times what came before, and the next UTF-16 unit.
 func HashCode(s string) int32 {
@@ -24,15 +21,8 @@ func HashCode(s string) int32 {
 	return h
 }
 
-// GrownBuckets is how many buckets a HashMap has that was made without a size and into which n keys
-// were put.
-func GrownBuckets(n int) int {
-	buckets := 16
-	for n > buckets/4*3 {
-		buckets *= 2
-	}
-	return buckets
-}
+// GrownBuckets is how many buckets a HashMap has that was made without a size.
+const GrownBuckets = 16
 
 // CopiedBuckets is how many buckets a HashMap has that was made as the copy of a map of n keys, which
 // sizes the table by what there is. (A HashSet made of a collection has as many, but at least 16.)
@@ -44,47 +34,32 @@ func CopiedBuckets(n int) int {
 	return buckets
 }
 
-// SortByBucket sorts items into the order in which a HashMap of so many buckets, a power of two, lists
-// the keys that were put into it in the order given: by bucket, within a bucket as they came. (A bucket
-// of nine or more Java may keep as a tree, or grow the table for it; then its order may differ.)
-func SortByBucket[T any](items []T, buckets int, key func(T) string) {
-	type place struct {
-		item   T
-		bucket uint32
-	}
-	places := make([]place, len(items))
+// SortByHash sorts items into the order in which a HashMap lists them that was made
+// with so many buckets, a power of two, and into which they were put in the order given: SizedOrder for
+// what has a name.
+func SortByHash[T any](items []T, buckets int, key func(T) string) {
+	names := make([]string, len(items))
+	named := make(map[string][]T, len(items))
 	for i, item := range items {
-		h := uint32(HashCode(key(item)))
-		places[i] = place{item, (h ^ h>>16) & uint32(buckets-1)}
+		names[i] = key(item)
+		named[names[i]] = append(named[names[i]], item)
 	}
-	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.bucket, b.bucket) })
-	for i := range places {
-		items[i] = places[i].item
+	for i, name := range SizedOrder(names, buckets) {
+		items[i] = named[name][0]
+		named[name] = named[name][1:]
 	}
 }
 
 // HashOrder lists distinct keys as a HashMap does into which they were put in the order given.
-func HashOrder(keys []string) []string {
-	out := slices.Clone(keys)
-	SortByBucket(out, GrownBuckets(len(out)), itself)
-	return out
-}
+func HashOrder(keys []string) []string { return SizedOrder(keys, GrownBuckets) }
 
 // MapOrder lists the keys of a map as a HashMap does into which they were put in sorted order.
-func MapOrder[V any](m map[string]V) []string {
-	keys := sortedKeys(m)
-	SortByBucket(keys, GrownBuckets(len(keys)), itself)
-	return keys
-}
+func MapOrder[V any](m map[string]V) []string { return HashOrder(sortedKeys(m)) }
 
 // CopyOrder is MapOrder for a HashMap that was made as the copy of a map.
 func CopyOrder[V any](m map[string]V) []string {
-	keys := sortedKeys(m)
-	SortByBucket(keys, CopiedBuckets(len(keys)), itself)
-	return keys
+	return SizedOrder(sortedKeys(m), CopiedBuckets(len(m)))
 }
-
-func itself(s string) string { return s }
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))

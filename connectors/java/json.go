@@ -36,7 +36,7 @@ func AppendJSONString(b []byte, s string) []byte {
 			continue
 		}
 		b = append(b, raw[from:i]...)
-		b = appendEscape(b, c)
+		b = AppendJSONEscape(b, c)
 		i++
 		from = i
 	}
@@ -61,7 +61,8 @@ func appendUnit(b []byte, r rune) []byte {
 	return append(b, '\\', 'u', upperHex[r>>12&15], upperHex[r>>8&15], upperHex[r>>4&15], upperHex[r&15])
 }
 
-func appendEscape(b []byte, c byte) []byte {
+// AppendJSONEscape appends a character below U+0080 that can't stand in a JSON string as it is.
+func AppendJSONEscape(b []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':
 		return append(b, '\\', c)

@@ -78,7 +78,7 @@ func TestStrings(t *testing.T) {
 			if got, want := HashOrder(put), keys(t, f[2]); !slices.Equal(got, want) {
 				t.Errorf("%s\nlists as %q\nwant     %q", f[1], got, want)
 			}
-			SortByBucket(put, CopiedBuckets(len(put)), func(s string) string { return s })
+			SortByHash(put, CopiedBuckets(len(put)), func(s string) string { return s })
 			if want := keys(t, f[3]); !slices.Equal(put, want) {
 				t.Errorf("a copy of %s\nlists as %q\nwant     %q", f[1], put, want)
 			}
@@ -121,7 +121,7 @@ func FuzzAppendJSONString(f *testing.F) {
 			case utf16.IsSurrogate(first):
 				want = appendUnit(want, first)
 			case first < ' ' || first == '"' || first == '\\':
-				want = appendEscape(want, byte(first))
+				want = AppendJSONEscape(want, byte(first))
 			default:
 				want = utf8.AppendRune(want, first)
 			}

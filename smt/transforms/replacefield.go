@@ -138,7 +138,7 @@ func (t *replaceField) inMap(value any) (*data.Map, error) {
 	out, err := t.renamedMap(in.Entries())
 	if err == nil && out == nil {
 		entries := slices.Clone(in.Entries())
-		java.SortByBucket(entries, java.GrownBuckets(len(entries)), func(e data.Entry) string {
+		java.SortByHash(entries, java.GrownBuckets, func(e data.Entry) string {
 			name, _ := e.Key.(string)
 			return name
 		})

@@ -141,8 +141,6 @@ func appendUnit(out []byte, r rune) []byte {
 	return append(out, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)
 }
 
-const upperHex = "0123456789ABCDEF"
-
 // AppendText appends s as a JSON string of characters, not of bytes: as java.AppendJSONString, but characters
 // beyond the basic plane are not escaped.
 func AppendText(b []byte, s string) []byte {
@@ -165,34 +163,12 @@ func AppendText(b []byte, s string) []byte {
 			continue
 		}
 		b = append(b, raw[from:i]...)
-		b = appendEscape(b, raw[i])
+		b = java.AppendJSONEscape(b, raw[i])
 		i++
 		from = i
 	}
 	b = append(b, raw[from:]...)
 	return append(b, '"')
-}
-
-func appendHex(b []byte, r rune) []byte {
-	return append(b, '\\', 'u', upperHex[r>>12&15], upperHex[r>>8&15], upperHex[r>>4&15], upperHex[r&15])
-}
-
-func appendEscape(b []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(b, '\\', c)
-	case '\b':
-		return append(b, '\\', 'b')
-	case '\f':
-		return append(b, '\\', 'f')
-	case '\n':
-		return append(b, '\\', 'n')
-	case '\r':
-		return append(b, '\\', 'r')
-	case '\t':
-		return append(b, '\\', 't')
-	}
-	return appendHex(b, rune(c))
 }
 
 // Str is the value of a string, or a name. It shares the text's memory where nothing is escaped.

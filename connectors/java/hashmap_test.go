@@ -1,4 +1,4 @@
-package jsonschema
+package java
 
 import (
 	"bufio"
@@ -24,7 +24,7 @@ func TestHashOrderListsAll(t *testing.T) {
 			}
 			names = append(names, name, fmt.Sprint("f", i))
 		}
-		got := slices.Sorted(slices.Values(hashOrder(names, 16)))
+		got := slices.Sorted(slices.Values(SizedOrder(names, 16)))
 		if want := slices.Sorted(slices.Values(names)); !slices.Equal(got, want) {
 			t.Errorf("%d names became %d: %v", len(want), len(got), got)
 		}
@@ -47,14 +47,11 @@ func TestHashOrderAsJVM(t *testing.T) {
 	cases := 0
 	for ; lines.Scan(); cases++ {
 		columns := strings.Split(lines.Text(), "\t")
-		o := newObject()
-		for _, name := range strings.Fields(columns[0]) {
-			o.put(name, nil)
-		}
-		if got := strings.Join(o.hashed().names, " "); got != columns[1] {
+		names := SizedOrder(strings.Fields(columns[0]), GrownBuckets)
+		if got := strings.Join(names, " "); got != columns[1] {
 			t.Errorf("%s:\nwant %s\n got %s", columns[0], columns[1], got)
 		}
-		if got := strings.Join(o.copied().names, " "); got != columns[2] {
+		if got := strings.Join(SizedOrder(names, CopiedBuckets(len(names))), " "); got != columns[2] {
 			t.Errorf("copy of %s:\nwant %s\n got %s", columns[1], columns[2], got)
 		}
 	}

@@ -1,11 +1,17 @@
-package jsonschema
+package java
 
-import "unicode/utf16"
+import (
+	"cmp"
+	"slices"
+)
 
-// hashOrder lists distinct names as a java.util.HashMap does that was made with so many buckets, a
+// SizedOrder lists distinct names as a java.util.HashMap does that was made with so many buckets, a
 // power of two, and into which they were put in the order given. It follows Java 8 and later into the
 // trees that full buckets become, since names of columns do fall into one bucket by the dozen.
-func hashOrder(names []string, buckets int) []string {
+func SizedOrder(names []string, buckets int) []string {
+	if len(names) <= treeAt {
+		return listOrder(names, buckets)
+	}
 	m := &hashMap{table: make([]*hashNode, buckets)}
 	for _, name := range names {
 		m.put(name)
@@ -15,6 +21,29 @@ func hashOrder(names []string, buckets int) []string {
 		for ; n != nil; n = n.next {
 			out = append(out, n.key)
 		}
+	}
+	return out
+}
+
+// listOrder is SizedOrder for names that are too few for trees: they are listed by bucket, within a
+// bucket as they came.
+func listOrder(names []string, buckets int) []string {
+	for len(names) > buckets*3/4 {
+		buckets *= 2
+	}
+	type place struct {
+		name   string
+		bucket uint32
+	}
+	var room [treeAt]place
+	places := room[:0]
+	for _, name := range names {
+		places = append(places, place{name, uint32(spread(name)) & uint32(buckets-1)})
+	}
+	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.bucket, b.bucket) })
+	out := make([]string, len(names))
+	for i, p := range places {
+		out[i] = p.name
 	}
 	return out
 }
@@ -42,19 +71,16 @@ type hashNode struct {
 	red                       bool
 }
 
-// hashOf is String.hashCode, spread as HashMap does.
-func hashOf(s string) int32 {
-	h := uint32(0)
-	for _, unit := range utf16.Encode([]rune(s)) {
-		h = h*31 + uint32(unit)
-	}
+// spread is String.hashCode, spread as HashMap does.
+func spread(s string) int32 {
+	h := uint32(HashCode(s))
 	return int32(h ^ h>>16)
 }
 
 func (m *hashMap) at(hash int32) int { return int(uint32(hash) & uint32(len(m.table)-1)) }
 
 func (m *hashMap) put(key string) {
-	hash := hashOf(key)
+	hash := spread(key)
 	i := m.at(hash)
 	switch first := m.table[i]; {
 	case first == nil:
