@@ -177,7 +177,7 @@ func (s *Supervisor) failed(sl *slot, f *act.Failure) {
 	}
 	v := sl.budget.Next(sl.policy, budget.Judge(f), time.Now(), rand.Float64())
 	s.answer(sl, f)
-	log := s.log.With("task", s.label(sl), "restarts", sl.budget.Restarts(), "class", v.Class.String(), "because", v.Why, "err", f)
+	log := s.logOf(sl).With("restarts", sl.budget.Restarts(), "class", v.Class.String(), "because", v.Why, "err", f)
 	if f.Stack != "" {
 		log = log.With("stack", f.Stack)
 	}

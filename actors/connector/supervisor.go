@@ -277,7 +277,7 @@ func (s *Supervisor) changed(sl *slot, inc int, st state.State, version string) 
 		sl.version = version
 	}
 	if sl.state == state.Restarting && sl.budget.Restarts() > 0 {
-		s.log.Info("running again after automatic restart", "task", s.label(sl), "restarts", sl.budget.Restarts())
+		s.logOf(sl).Info("running again after automatic restart", "restarts", sl.budget.Restarts())
 	}
 	s.set(sl, st, "")
 	s.answer(sl, nil)
@@ -300,7 +300,7 @@ func (s *Supervisor) connectorStalled(m stalled) {
 	sl, text := s.slots[ConnectorTask], ""
 	if in := m.stall.In; in != nil {
 		s.log.Warn("plugin call has not returned for a long time; the connector is left as it is",
-			"task", "connector", "in", in.String(), "for", m.stall.For.Round(time.Second))
+			"in", in.String(), "for", m.stall.For.Round(time.Second))
 		text = fmt.Sprintf("%s has not returned for %s", in, m.stall.For.Round(time.Second))
 	}
 	s.note(sl, m.inc, text)
@@ -336,9 +336,17 @@ func (s *Supervisor) overdue(m stopDue) {
 	if sl == nil || sl.inc != m.inc || sl.pid == nil || !sl.stopping {
 		return
 	}
-	s.log.Error("did not stop in time: fenced and left behind as a zombie", "task", s.label(sl), "incarnation", sl.inc)
+	s.logOf(sl).Error("did not stop before its deadline and was abandoned; fenced from Kafka", "incarnation", sl.inc)
 	s.release(sl)
 	s.gone(sl, true)
+}
+
+// logOf is the log of a task, or of the connector object, whose lines are the connector's.
+func (s *Supervisor) logOf(sl *slot) *slog.Logger {
+	if sl.task == ConnectorTask {
+		return s.log
+	}
+	return s.log.With("task", sl.task)
 }
 
 func (s *Supervisor) label(sl *slot) string {

@@ -206,7 +206,7 @@ func TestRestartAnswers(t *testing.T) {
 			}
 			r.wantBirths(0, "0s 5.1s")
 			r.want(0, "RUNNING RESTARTING RUNNING")
-			if !strings.Contains(r.logged(), "left behind as a zombie") {
+			if !strings.Contains(r.logged(), "was abandoned; fenced from Kafka") {
 				t.Errorf("log:\n%s", r.logged())
 			}
 		})

@@ -295,7 +295,7 @@ func TestStages(t *testing.T) {
 							t.Fatalf("reported %+v", rep.got)
 						}
 						where := map[string]string{
-							"source": "source record {topic='t', sourcePartition=map[file:f], sourceOffset=map[line:3]}",
+							"source": "source record {topic='t', sourcePartition={file=f}, sourceOffset={line=3}}",
 							"sink":   "consumed record {topic='t', partition=2, offset=7, timestamp=1234}",
 						}[way]
 						if rep.got[0].Where != where {
@@ -358,7 +358,7 @@ func TestReportThatFailsFailsTheTask(t *testing.T) {
 func TestLogReporter(t *testing.T) {
 	for _, messages := range []bool{false, true} {
 		var b bytes.Buffer
-		l := pipeline.LogReporter{Log: slog.New(slog.NewTextHandler(&b, nil)), IncludeMessages: messages}
+		l := &pipeline.LogReporter{Log: slog.New(slog.NewTextHandler(&b, nil)), IncludeMessages: messages}
 		if _, err := l.Report(t.Context(), pipeline.Problem{Stage: pipeline.TaskPut, Class: "c", Where: "there", Err: errors.New("bad"), Attempts: 2}); err != nil {
 			t.Fatal(err)
 		}
@@ -366,6 +366,48 @@ func TestLogReporter(t *testing.T) {
 			t.Errorf("logged %s", s)
 		}
 	}
+}
+
+// Thousands of bad records are some lines and a number, each minute anew.
+func TestLogReporterIsRateLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		l := &pipeline.LogReporter{Log: slog.New(slog.NewTextHandler(&b, nil))}
+		lines := func() (single int, rest string) {
+			synctest.Wait()
+			for line := range strings.Lines(b.String()) {
+				if strings.Contains(line, `msg="Error encountered in task"`) {
+					single++
+				} else if _, after, ok := strings.Cut(line, `msg="more errors encountered in task" `); ok {
+					rest += after
+				}
+			}
+			b.Reset()
+			return single, rest
+		}
+		report := func(n int) {
+			for range n {
+				_, _ = l.Report(t.Context(), pipeline.Problem{Stage: pipeline.TaskPut, Class: "c", Err: errors.New("bad"), Attempts: 1})
+			}
+		}
+		report(20)
+		time.Sleep(2 * time.Minute)
+		if single, rest := lines(); single != 20 || rest != "" {
+			t.Errorf("of 20: %d lines, then %q", single, rest)
+		}
+		report(5000)
+		time.Sleep(30 * time.Second)
+		report(1)
+		time.Sleep(31 * time.Second)
+		if single, rest := lines(); single != 20 || rest != "records=4981 within=1m0s\n" {
+			t.Errorf("of 5001: %d lines, then %q", single, rest)
+		}
+		report(3)
+		time.Sleep(2 * time.Minute)
+		if single, rest := lines(); single != 3 || rest != "" {
+			t.Errorf("of 3 in the next minute: %d lines, then %q", single, rest)
+		}
+	})
 }
 
 func TestPending(t *testing.T) {

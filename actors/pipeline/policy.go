@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -209,20 +208,3 @@ func (e *StageError) Place() string { return string(e.Stage) + " of " + e.Where 
 
 // Unwrap is the cause.
 func (e *StageError) Unwrap() error { return e.Err }
-
-// LogReporter is errors.log.enable: a line per failed record, with where it lies if
-// IncludeMessages (errors.log.include.messages) is set.
-type LogReporter struct {
-	Log             *slog.Logger
-	IncludeMessages bool
-}
-
-// Report implements Reporter.
-func (l LogReporter) Report(_ context.Context, p Problem) (Wait, error) {
-	attrs := []any{"stage", string(p.Stage), "class", p.Class, "attempts", p.Attempts, "err", p.Err}
-	if l.IncludeMessages {
-		attrs = append(attrs, "record", p.Where)
-	}
-	l.Log.Error("Error encountered in task", attrs...)
-	return nil, nil
-}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/troupe-connect/troupe/actors/host"
@@ -196,15 +199,27 @@ func address(r *data.Record, out *kafka.Record) error {
 // WhereSource says which source record it is, without its contents.
 func WhereSource(rec *data.SourceRecord) func() string {
 	return func() string {
-		var offset any = map[string]any(nil)
+		offset := "null"
 		if rec.SourceOffset != nil {
 			// The connector's code, which has its own way to panic.
-			if err := host.Catch(func() error { offset = rec.SourceOffset.OffsetMap(); return nil }); err != nil {
-				offset = err
+			if err := host.Catch(func() error { offset = mapText(rec.SourceOffset.OffsetMap()); return nil }); err != nil {
+				offset = err.Error()
 			}
 		}
-		return fmt.Sprintf("source record {topic='%s', sourcePartition=%v, sourceOffset=%v}", rec.Topic, rec.SourcePartition, offset)
+		return fmt.Sprintf("source record {topic='%s', sourcePartition=%s, sourceOffset=%s}", rec.Topic, mapText(rec.SourcePartition), offset)
 	}
+}
+
+// mapText is a map as Java prints one, in order of keys.
+func mapText(m map[string]any) string {
+	if m == nil {
+		return "null"
+	}
+	pairs := make([]string, 0, len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		pairs = append(pairs, fmt.Sprintf("%s=%v", k, m[k]))
+	}
+	return "{" + strings.Join(pairs, ", ") + "}"
 }
 
 // classAt is the class that failed at a stage.

@@ -82,7 +82,7 @@ func (r *runner) open() (flow, error) {
 		TolerateAll: conf.Errors.TolerateAll, RetryTimeout: conf.Errors.RetryTimeout, RetryDelayMax: conf.Errors.RetryDelayMax,
 	}
 	if conf.Errors.Log {
-		policy.Reporters = append(policy.Reporters, pipeline.LogReporter{Log: r.log, IncludeMessages: conf.Errors.LogMessages})
+		policy.Reporters = append(policy.Reporters, &pipeline.LogReporter{Log: r.log, IncludeMessages: conf.Errors.LogMessages})
 	}
 	if src, ok := p.(connectors.Source); ok {
 		return r.openSource(src, &conf, props, taskProps, conv, chain, policy)

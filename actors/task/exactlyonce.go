@@ -23,13 +23,14 @@ type ExactlyOnce struct {
 	Fence func(ctx context.Context, connector string) error
 	// Verify reads the config topic to its end and returns an error unless generation is still the
 	// connector's newest and the task is still assigned to this worker: one that wraps ErrSuperseded
-	// if it is not, any other if that couldn't be found out. It blocks until ctx ends.
+	// if there are newer configurations; any other if the task isn't this worker's at the moment, or that
+	// couldn't be found out: both may pass. It blocks until ctx ends.
 	Verify func(ctx context.Context, id state.TaskID, generation int) error
 }
 
-// ErrSuperseded is found in the error of a task that another has replaced, here or on another
-// worker. It is not started again.
-var ErrSuperseded = errs.Connect.New("the task belongs to an older generation of its connector's tasks, or to another worker by now")
+// ErrSuperseded is found in the error of a task whose connector has newer task configurations. It is not
+// started again.
+var ErrSuperseded = errs.Connect.New("the task belongs to an older generation of its connector's tasks")
 
 // transactionalID is that of one task's producer.
 func (x *ExactlyOnce) transactionalID(id state.TaskID) string {

@@ -150,7 +150,7 @@ func TestHangingTransformsAndConvertersAreNoticed(t *testing.T) {
 				h.release = make(chan struct{})
 				s.start()
 				s.after(30 * time.Minute)
-				s.wantStall("transforms and converters", tt.class, "sourceOffset=map[at:2]")
+				s.wantStall("transforms and converters", tt.class, "sourceOffset={at=2}")
 				if stack := s.stalled[0].Stack; !strings.Contains(stack, "(*hangs).at") {
 					t.Errorf("the stack does not show where it hangs:\n%s", stack)
 				}
@@ -258,7 +258,7 @@ func TestBlockedProduceIsNoticed(t *testing.T) {
 		s.kafka.Stop()
 		s.start()
 		s.after(10 * time.Minute)
-		s.wantStall("produce", "", "sourceOffset=map[at:1]")
+		s.wantStall("produce", "", "sourceOffset={at=1}")
 		if !strings.Contains(s.stalled[0].Text(), "Kafka is not reachable") {
 			t.Errorf("text %q", s.stalled[0].Text())
 		}

@@ -135,7 +135,7 @@ func (h *herder) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child
 		if pid.Id != child.Id {
 			continue
 		}
-		h.log.Error("connector supervisor failed; what this worker runs of the connector is started again", "connector", name, "err", f, "trace", f.Trace())
+		h.log.Error("connector supervisor failed; what this worker runs of the connector is started again", "connector", name, "err", f, "stack", f.Stack)
 		h.supervisorGone(name)
 		return
 	}

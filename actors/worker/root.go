@@ -288,10 +288,10 @@ func (r *root) HandleFailure(_ *actor.ActorSystem, sup actor.Supervisor, child *
 	f := act.AsFailure(reason, false)
 	v := r.budget.Next(rootPolicy, budget.Failure{}, time.Now(), 0.5)
 	if !v.Restart {
-		r.handle.log.Error("a part of the worker failed too often: the worker gives up", "part", role, "err", f, "trace", f.Trace())
+		r.handle.log.Error("a part of the worker failed too often: the worker gives up", "part", role, "err", f, "stack", f.Stack)
 		r.handle.end(f)
 		return
 	}
-	r.handle.log.Error("a part of the worker failed and is started again", "part", role, "consequence", consequence, "err", f, "trace", f.Trace())
+	r.handle.log.Error("a part of the worker failed and is started again", "part", role, "consequence", consequence, "err", f, "stack", f.Stack)
 	act.After(r.ctx, v.After, again)
 }

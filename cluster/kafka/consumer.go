@@ -320,6 +320,9 @@ func (c *Consumer) judge(topic string, partition int32, err error) error {
 	case inSession:
 		return failed(err, "consume in group %s", c.cfg.group)
 	}
+	if partition < 0 { // of the topic as a whole
+		return failed(noOffset(err), "consume topic %s", topic)
+	}
 	return failed(noOffset(err), "consume %s-%d", topic, partition)
 }
 

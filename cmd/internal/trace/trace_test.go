@@ -159,7 +159,7 @@ func brokenPlugin(class string, apply func() error) plugin.Plugin {
 
 func TestPluginsThatBreak(t *testing.T) {
 	for class, want := range map[string]string{
-		"x.Panics": `worker    the task fails: Tolerance exceeded in error handler: TRANSFORMATION by x.Panics of source record {topic='t', sourcePartition=map[], sourceOffset=map[]}: panic: broken plugin`,
+		"x.Panics": `worker    the task fails: Tolerance exceeded in error handler: TRANSFORMATION by x.Panics of source record {topic='t', sourcePartition=null, sourceOffset=null}: panic: broken plugin`,
 		"x.Busy":   "tries it again for up to errors.retry.timeout, then the task fails: Tolerance exceeded",
 	} {
 		p := load(t, PlanConfig{
