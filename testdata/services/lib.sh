@@ -135,6 +135,13 @@ apt() {
 	) 9>"${TMPDIR:-/tmp}/.troupe-services-apt.lock"
 }
 
+# maven_file GROUP:ARTIFACT:VERSION:TYPE:CLASSIFIER FILE puts that one file there,
+# without what it needs. The plugin is an old one: later ones read the POM first,
+# and where its parent is not published they fail.
+maven_file() {
+	mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:2.8:get -Dartifact="$1" -Dtransitive=false -Ddest="$2"
+}
+
 # jvm_libs sets JVM to the folder of what pom.xml beside this file names, resolved
 # once per content of that file: libs/ for the class path, plugins/ for plugin.path.
 jvm_libs() {

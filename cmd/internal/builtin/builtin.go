@@ -32,7 +32,7 @@ func Plugins() []plugin.Plugin {
 		filestream.Source(), filestream.Sink(),
 		verifiable.Source(), verifiable.Sink(), verifiable.SchemaSource(), verifiable.MockSource(), verifiable.MockSink(),
 		json.Plugin(), simpleheader.Plugin(),
-		avro.Plugin(pool), jsonschema.Plugin(pool), protobuf.Plugin(pool),
+		avro.Plugin(pool), avro.ApicurioPlugin(pool), jsonschema.Plugin(pool), protobuf.Plugin(pool),
 		provider.File(KafkaVersion), provider.Directory(KafkaVersion), provider.EnvVar(KafkaVersion),
 	}
 	for _, p := range primitive.Plugins() {

@@ -23,6 +23,8 @@ type jsonLetter struct {
 	Key       *Bytes       `json:"key"`
 	Value     *Bytes       `json:"value"`
 	Headers   []jsonHeader `json:"headers"`
+	// Decoded is key and value as text, where a registry knows their schemas.
+	Decoded json.RawMessage `json:"decoded,omitempty"`
 }
 
 type jsonContext struct {
@@ -193,6 +195,6 @@ func (l *Letter) JSON() ([]byte, error) {
 	r := l.Record
 	return marshal(jsonLetter{
 		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: millisOf(l.Time()),
-		Error: contextOf(l.Context), Key: bytesOf(r.Key), Value: bytesOf(r.Value), Headers: headersOf(l.Headers),
+		Error: contextOf(l.Context), Key: bytesOf(r.Key), Value: bytesOf(r.Value), Headers: headersOf(l.Headers), Decoded: l.decodedJSON(),
 	})
 }

@@ -18,6 +18,8 @@ type Letter struct {
 	Context *Context
 	// Headers are those that the record had when it failed.
 	Headers []kafka.RecordHeader
+	// KeyText and ValueText are what a Decoder made of key and value, "" for nothing.
+	KeyText, ValueText string
 }
 
 // Context is why a record is a dead letter. What no header says is empty, and -1 for numbers.

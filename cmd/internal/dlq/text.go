@@ -30,8 +30,8 @@ func (l *Letter) Text(full bool) string {
 	} else {
 		c.text(&b, full)
 	}
-	line(&b, "key", bytesText(l.Record.Key, full))
-	line(&b, "value", bytesText(l.Record.Value, full))
+	line(&b, "key", decodedText(l.KeyText, l.Record.Key, full))
+	line(&b, "value", decodedText(l.ValueText, l.Record.Value, full))
 	for _, h := range l.Headers {
 		line(&b, "header", printable(h.Key)+" = "+bytesText(h.Value, full))
 	}
@@ -89,6 +89,14 @@ func lines(text string, limit int) string {
 		out = append(out, fmt.Sprintf("… (%d more lines; --full shows them)", more))
 	}
 	return strings.Join(out, "\n")
+}
+
+// decodedText shows bytes as what they were decoded to, or else as they are.
+func decodedText(text string, raw []byte, full bool) string {
+	if text == "" {
+		return bytesText(raw, full)
+	}
+	return cut(printable(text), len(raw), full) + fmt.Sprintf("\n(%d bytes, decoded by schema id %d)", len(raw), binary.BigEndian.Uint32(raw[1:]))
 }
 
 // bytesText shows bytes as the text that they are, else in hexadecimal.
