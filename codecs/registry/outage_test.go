@@ -117,6 +117,24 @@ func TestDoesNotWaitForARefusal(t *testing.T) {
 	})
 }
 
+func TestSaysOnceThatRulesAreIgnored(t *testing.T) {
+	fake := registrytest.NewFake()
+	ruled := intSchema
+	ruled.Rules = []byte(`{"domainRules":[{"name":"r"}]}`)
+	fake.Put(registry.Registered{Subject: "t-value", Version: 1, ID: 1, Schema: ruled})
+	fake.Put(registry.Registered{Subject: "u-value", Version: 1, ID: 1, Schema: ruled})
+	var said bytes.Buffer
+	s := withTask(t, t.Context(), slog.New(slog.NewTextHandler(&said, nil)), fake, nil)
+	for _, topic := range []string{"t", "u"} {
+		if _, err := s.Source(topic, registry.SchemaID{ID: 1}, "", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(said.String(), "rules"); n == 0 || strings.Count(said.String(), "level=WARN") != 1 {
+		t.Errorf("the log says\n%s", said.String())
+	}
+}
+
 func TestStopsWaitingWithItsTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := registrytest.NewFake()

@@ -38,12 +38,13 @@ type Session struct {
 	strategy string
 	header   string // that ids are kept in
 
-	targets  *Cache[targetKey, *Target]
-	sources  *Cache[sourceKey, *Source]
-	last     *Source // the one of the last record
-	lastOf   sourceKey
-	names    *Cache[SchemaID, Schema] // by id alone, for strategies that need the schema to find the subject
-	warnings map[string]bool
+	ruled bool // the log has said that rules are not carried out
+
+	targets *Cache[targetKey, *Target]
+	sources *Cache[sourceKey, *Source]
+	last    *Source // the one of the last record
+	lastOf  sourceKey
+	names   *Cache[SchemaID, Schema] // by id alone, for strategies that need the schema to find the subject
 }
 
 // Open reads the settings and makes the session of a converter. Errors are errs.Config.
@@ -59,10 +60,9 @@ func Open(clients Clients, format Format, def *config.Def, props map[string]stri
 	s := &Session{
 		Settings: settings, client: client, env: env, format: format, words: wordsOf[format],
 		isKey: isKey, side: "value", strategy: settings.strategy, header: valueHeader,
-		targets:  NewCache[targetKey, *Target](knownSchemas),
-		sources:  NewCache[sourceKey, *Source](knownSchemas),
-		names:    NewCache[SchemaID, Schema](knownSchemas),
-		warnings: map[string]bool{},
+		targets: NewCache[targetKey, *Target](knownSchemas),
+		sources: NewCache[sourceKey, *Source](knownSchemas),
+		names:   NewCache[SchemaID, Schema](knownSchemas),
 	}
 	if format == Avro { // which asks for the value's serializer on both sides
 		settings.inHeaders = settings.Values.String(valueSerializerKey) == headerSerializer
@@ -135,6 +135,7 @@ func (s *Session) Target(topic string, own Schema, record string) (*Target, erro
 		t.Schema = own
 	}
 	t.Chosen = t.Schema.Text != own.Text
+	s.noteRules(subject, t.Schema)
 	if s.Settings.inHeaders {
 		if t.GUID == "" {
 			t.GUID = GUIDOf(t.Schema)
@@ -149,6 +150,15 @@ func (s *Session) Target(topic string, own Schema, record string) (*Target, erro
 	}
 	s.targets.Put(key, t)
 	return t, nil
+}
+
+// noteRules says once that the rules of a data contract are not carried out.
+func (s *Session) noteRules(subject string, schema Schema) {
+	if len(schema.Rules) == 0 || s.ruled || s.env.Log == nil {
+		return
+	}
+	s.ruled = true
+	s.env.Log.Warn("the rules of a schema are not carried out: no rule executors are supported", "side", s.side, "subject", subject)
 }
 
 // otherIO reports whether the JVM's converters blame the writing, not the request, for an error.

@@ -74,6 +74,7 @@ func (s *Session) find(topic string, id SchemaID, name func(Schema) (string, err
 		step = s.words.versionOf + id.text(s.format)
 		return nil, s.failure(false, topic, s.readStep(step, id, err), err)
 	}
+	s.noteRules(src.Subject, src.Writer)
 	if src.Reader, err = s.reader(src.Subject); err != nil {
 		return nil, s.ReadError(topic, id, err)
 	}
