@@ -322,7 +322,7 @@ func (c *converter) newReader(topic string, src *registry.Source) (*readPlan, er
 		return nil, err
 	}
 	p := c.schemas.resolve(w, as, schema)
-	if c.logical && usesLogical(as, 0) {
+	if c.logical && hasLogical(as) {
 		p = failPlan("dates and times can't be read with %s", logicalKey)
 	}
 	if p.schema != schema { // a plan that fails has none
@@ -333,12 +333,16 @@ func (c *converter) newReader(topic string, src *registry.Source) (*readPlan, er
 	return p, nil
 }
 
+// hasLogical is usesLogical for a whole schema.
+func hasLogical(s *schema) bool { return usesLogical(s, map[*schema]bool{}) }
+
 // usesLogical reports whether a schema holds a logical type that avro.use.logical.type.converters makes
 // a Java object of which Connect doesn't know.
-func usesLogical(s *schema, depth int) bool {
-	if depth > 20 {
+func usesLogical(s *schema, seen map[*schema]bool) bool {
+	if seen[s] {
 		return false
 	}
+	seen[s] = true
 	switch logical := strings.ToLower(s.propText(propLogical)); s.kind {
 	case kindInt:
 		return logical == "date" || logical == "time-millis"
@@ -346,18 +350,18 @@ func usesLogical(s *schema, depth int) bool {
 		return strings.HasPrefix(logical, "time") || strings.HasPrefix(logical, "local-timestamp")
 	case kindRecord:
 		for i := range s.fields {
-			if usesLogical(s.fields[i].schema, depth+1) {
+			if usesLogical(s.fields[i].schema, seen) {
 				return true
 			}
 		}
 	case kindUnion:
 		for _, b := range s.branches {
-			if usesLogical(b, depth+1) {
+			if usesLogical(b, seen) {
 				return true
 			}
 		}
 	case kindArray, kindMap:
-		return usesLogical(s.elem, depth+1)
+		return usesLogical(s.elem, seen)
 	}
 	return false
 }

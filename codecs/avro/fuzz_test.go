@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/troupe-connect/troupe/codecs/registry"
 	"github.com/troupe-connect/troupe/codecs/registry/registrytest"
@@ -117,6 +119,33 @@ func TestHostilePayloads(t *testing.T) {
 			if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
 				t.Errorf("%s of %s: %d MiB for %d bytes", name, hostile[id], used>>20, len(b))
 			}
+		}
+	}
+}
+
+// doubling is a record of two fields of a record of two fields, and so on: 2^depth in all.
+func doubling(depth int) string {
+	text := `"int"`
+	for i := range depth {
+		text = fmt.Sprintf(`{"type":"record","name":"R%d","fields":[{"name":"a","type":%s},{"name":"b","type":"%s"}]}`,
+			i, text, map[bool]string{true: "int", false: fmt.Sprint("R", i-1)}[i == 0])
+	}
+	return text
+}
+
+func TestSchemaThatDoubles(t *testing.T) {
+	for depth, ok := range map[int]bool{10: true, 60: false} {
+		s, err := parseSchema(doubling(depth))
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		_, err = (&reader{}).toSchema(s, 0)
+		if (err == nil) != ok || time.Since(begun) > 10*time.Second {
+			t.Errorf("depth %d after %v: %v", depth, time.Since(begun), err)
+		}
+		if !compatible(s, s) {
+			t.Errorf("depth %d: not compatible with itself", depth)
 		}
 	}
 }

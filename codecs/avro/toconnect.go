@@ -14,7 +14,12 @@ import (
 type reader struct {
 	options
 	unions int
+	made   int // schemas within the one being read
 }
+
+// maxMade bounds the Connect schemas within one: a record that is used twice is made twice, so that a few
+// nested ones could ask for any number.
+const maxMade = 100_000
 
 // open are the records that a schema is within.
 type open map[*schema]*openRecord
@@ -34,6 +39,7 @@ func (r *reader) toSchema(s *schema, version int) (*data.Schema, error) {
 	if isAnything(s) {
 		return nil, nil
 	}
+	r.made = 0
 	return r.schema(s, place{version: version}, open{}, 0)
 }
 
@@ -49,6 +55,9 @@ func isNumber(n *node) bool { return n.kind == nodeInt || n.kind == nodeFloat }
 func (r *reader) schema(s *schema, at place, within open, depth int) (*data.Schema, error) {
 	if depth > maxNesting {
 		return nil, errs.Data.New("schema %s: %v", s.name.full(), errNesting)
+	}
+	if r.made++; r.made > maxMade {
+		return nil, errs.Data.New("schema %s is one of more than %d within another", s.name.full(), maxMade)
 	}
 	if o := within[s]; o != nil {
 		return o.builder.Within(at.optional), nil
