@@ -77,9 +77,7 @@ func (c *converter) Configure(props map[string]string, isKey bool) error {
 		return err
 	}
 	c.session = session
-	session.Compatible = func(reader, writer registry.Schema) (bool, error) {
-		return c.compatible(reader, writer)
-	}
+	session.Compatible = c.compatible
 	v := session.Settings.Values
 	c.opts = optionsOf(v)
 	c.check, c.indent, c.typeKey = v.Bool(failInvalidKey), v.Bool(indentKey), v.String(typePropertyKey)
@@ -389,5 +387,15 @@ func count(objects []bool) int {
 
 // compatible reports whether what was written with one schema can be read with another.
 func (c *converter) compatible(reader, writer registry.Schema) (bool, error) {
-	return true, nil
+	var both [2]registry.Parsed
+	for i, s := range []registry.Schema{reader, writer} {
+		refs, err := c.session.References(s)
+		if err != nil {
+			return false, err
+		}
+		if both[i], err = ParseSchema(s, refs); err != nil {
+			return false, err
+		}
+	}
+	return len(both[0].Reads(both[1])) == 0, nil
 }

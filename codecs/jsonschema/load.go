@@ -277,11 +277,12 @@ func (r *reading) not() error {
 	if !r.has("not") {
 		return nil
 	}
-	if _, err := r.child(r.raw.get("not")); err != nil {
+	inner, err := r.child(r.raw.get("not"))
+	if err != nil {
 		return err
 	}
 	r.use("not")
-	r.found = append(r.found, &model{kind: kNot})
+	r.found = append(r.found, &model{kind: kNot, inner: inner})
 	return nil
 }
 
@@ -434,18 +435,71 @@ func (r *reading) array() (*model, error) {
 			return nil, fmt.Errorf("items must be a schema or an array of them")
 		}
 	case []any:
-		for _, raw := range items {
-			if _, err := r.child(raw); err != nil {
-				return nil, err
-			}
+		if m.items, err = r.children(items); err != nil {
+			return nil, err
 		}
 	default:
 		m.item, err = r.child(items)
 		if r.l.draft >= draft2019 && r.raw.has("prefixItems") {
-			m.item = nil
+			m.item, m.moreItems = nil, m.item
 		}
 	}
-	return m, err
+	if err != nil {
+		return nil, err
+	}
+	return m, r.tuple(m)
+}
+
+func (r *reading) children(list []any) (all []*model, err error) {
+	for _, raw := range list {
+		m, err := r.child(raw)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// tuple reads what an array says of its items one by one, and of further ones.
+func (r *reading) tuple(m *model) (err error) {
+	more := "additionalItems"
+	if r.l.draft >= draft2019 {
+		more = "items"
+		if list, ok := r.raw.get("prefixItems").([]any); ok {
+			if m.items, err = r.children(list); err != nil {
+				return err
+			}
+		}
+	}
+	switch raw := r.raw.get(more).(type) {
+	case bool:
+		m.noMore = !raw
+	case *object:
+		if more == "additionalItems" {
+			m.moreItems, err = r.child(raw)
+		}
+	}
+	return err
+}
+
+// byName reads the schemas of an object's members.
+func (r *reading) byName(keyword string) (list []property, err error) {
+	o, ok := r.raw.get(keyword).(*object)
+	if !ok {
+		return nil, nil
+	}
+	for _, name := range o.names {
+		if _, isList := o.values[name].([]any); isList && keyword == "dependencies" {
+			continue
+		}
+		m, err := r.child(o.values[name])
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, property{name, m})
+	}
+	return list, nil
 }
 
 func (r *reading) object() (*model, error) {
@@ -477,7 +531,9 @@ func (r *reading) object() (*model, error) {
 		}
 	}
 	if raw, there := r.raw.values["additionalProperties"]; there {
-		if _, plain := raw.(bool); !plain {
+		if open, plain := raw.(bool); plain {
+			m.closed = !open
+		} else {
 			additional, err := r.child(raw)
 			if err != nil {
 				return nil, err
@@ -485,7 +541,24 @@ func (r *reading) object() (*model, error) {
 			m.additional = additional
 		}
 	}
-	return m, nil
+	return m, r.dependents(m)
+}
+
+func (r *reading) dependents(m *model) (err error) {
+	if m.patterns, err = r.byName("patternProperties"); err != nil {
+		return err
+	}
+	m.dependent = map[string]*model{}
+	for _, keyword := range []string{"dependencies", "dependentSchemas"} {
+		list, err := r.byName(keyword)
+		if err != nil {
+			return err
+		}
+		for _, p := range list {
+			m.dependent[p.name] = p.schema
+		}
+	}
+	return nil
 }
 
 func (r *reading) properties(m *model, defs *object) error {
@@ -511,7 +584,7 @@ func (r *reading) common(m *model) error {
 	for _, c := range []struct {
 		keyword string
 		to      *string
-	}{{"title", &m.title}, {"description", &m.description}, {r.l.idKeyword(), new(string)}} {
+	}{{"title", &m.title}, {"description", &m.description}, {r.l.idKeyword(), &m.id}} {
 		if !r.has(c.keyword) {
 			continue
 		}
@@ -531,5 +604,11 @@ func (r *reading) common(m *model) error {
 		m.hasDef = m.def != nil || r.l.draft < draft2019 // later a null is no default
 	}
 	m.extra = r.raw.without(r.used)
+	m.raw = r.raw
+	for _, part := range m.parts {
+		if part.raw == nil {
+			part.raw = r.raw
+		}
+	}
 	return nil
 }

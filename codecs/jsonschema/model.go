@@ -43,12 +43,21 @@ type model struct {
 	hasDef             bool
 	extra              *object // attributes that JSON Schema doesn't know
 
-	integer    bool   // of a number
-	values     []any  // of an enum; of a const the only one
-	item       *model // of an array, nil for none or several
+	raw        *object // the keywords, of what isn't a reference or combined
+	id         string
+	integer    bool     // of a number
+	values     []any    // of an enum; of a const the only one
+	item       *model   // of an array, nil for none or several
+	items      []*model // of an array, one by one
+	moreItems  *model   // what further items of an array are
+	noMore     bool     // there are no further items
 	properties []property
 	required   map[string]bool
-	additional *model // what additional properties are
+	additional *model     // what additional properties are
+	closed     bool       // there are no additional properties
+	patterns   []property // by a pattern that their names match
+	dependent  map[string]*model
+	inner      *model // of not
 	parts      []*model
 	criterion  criterion
 	generated  bool   // parts stand side by side in one schema, without a keyword

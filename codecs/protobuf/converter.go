@@ -88,9 +88,7 @@ func (c *converter) Configure(props map[string]string, isKey bool) error {
 		return err
 	}
 	c.session = session
-	session.Compatible = func(reader, writer registry.Schema) (bool, error) {
-		return c.compatible(reader, writer)
-	}
+	session.Compatible = c.compatible
 	v := session.Settings.Values
 	c.opts = optionsOf(v)
 	c.skipKnown, c.lookupOnly = v.Bool(skipKnownKey), v.Bool(lookupOnlyKey)
@@ -398,4 +396,16 @@ func (c *converter) schemaFile(s registry.Schema) (*file, error) {
 }
 
 // compatible reports whether what was written with one schema can be read with another.
-func (c *converter) compatible(reader, writer registry.Schema) (bool, error) { return true, nil }
+func (c *converter) compatible(reader, writer registry.Schema) (bool, error) {
+	var both [2]registry.Parsed
+	for i, s := range []registry.Schema{reader, writer} {
+		refs, err := c.session.References(s)
+		if err != nil {
+			return false, err
+		}
+		if both[i], err = ParseSchema(s, refs); err != nil {
+			return false, err
+		}
+	}
+	return len(both[0].Reads(both[1])) == 0, nil
+}

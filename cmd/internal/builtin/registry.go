@@ -7,6 +7,8 @@ import (
 
 	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/codecs/avro"
+	"github.com/troupe-connect/troupe/codecs/jsonschema"
+	"github.com/troupe-connect/troupe/codecs/protobuf"
 	"github.com/troupe-connect/troupe/codecs/registry"
 )
 
@@ -32,5 +34,7 @@ func registryTLS(props map[string]string) (func(host string) *tls.Config, error)
 
 // SchemaFormats are the formats of schemas that an embedded registry understands.
 func SchemaFormats() map[registry.Format]registry.Parser {
-	return map[registry.Format]registry.Parser{registry.Avro: avro.ParseSchema}
+	return map[registry.Format]registry.Parser{
+		registry.Avro: avro.ParseSchema, registry.JSON: jsonschema.ParseSchema, registry.Protobuf: protobuf.ParseSchema,
+	}
 }
