@@ -51,7 +51,7 @@ var layoutRules = []struct {
 
 	{"codecs", []string{"$values"}},
 	{"codecs/internal/...", []string{"codecs", "$values", "$java"}},
-	{"codecs/registry/registrytest", []string{"codecs", "codecs/registry", "$values", "connectors/data/datatest"}},
+	{"codecs/registry/registrytest", []string{"codecs", "codecs/registry", "codecs/registry/embedded", "$values", "connectors/data/datatest"}},
 	{"codecs/registry/embedded", []string{"codecs/registry", "connectors/errs"}}, // _schemas comes through an interface
 	{"codecs/registry", []string{"codecs", "$values", "$java"}},                  // TLS comes through registry.WithTLS
 	{"codecs/...", []string{"codecs", "$values", "$java", "codecs/registry", "codecs/internal/..."}},
