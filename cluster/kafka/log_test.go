@@ -121,8 +121,10 @@ func TestErrorsInOneLine(t *testing.T) {
 		{errors.Join(timeout, errors.New("dial a:1: refused")), "do: context deadline exceeded; dial a:1: refused"},
 		{errors.Join(timeout, timeout), "do: context deadline exceeded"},
 		{errors.Join(errors.New("EOF"), fmt.Errorf("read from a:1: %w", io.EOF), io.EOF), "do: read from a:1: EOF"},
-		{failed(errors.Join(timeout, fmt.Errorf("%w: dial a:1: refused", sarama.ErrOutOfBrokers)), "find it"),
-			"do: find it: context deadline exceeded; no Kafka broker could be reached: dial a:1: refused"},
+		{
+			failed(errors.Join(timeout, fmt.Errorf("%w: dial a:1: refused", sarama.ErrOutOfBrokers)), "find it"),
+			"do: find it: context deadline exceeded; no Kafka broker could be reached: dial a:1: refused",
+		},
 	} {
 		if got := failed(tt.err, "do").Error(); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
