@@ -50,9 +50,13 @@ func (m Member) Text(a *Attribute) string { return a.text(m.of) }
 func (g *Group) Members(s *Snapshot) []Member { return g.of(s) }
 
 // ReporterName is an attribute's name as Kafka's metrics reporters and the JMX exporter's default
-// rules make it: family A.
+// rules make it: family A. A text is the label of a number that ends in _info.
 func (g *Group) ReporterName(a *Attribute) string {
-	return underscored(g.Domain) + "_" + underscored(g.Name) + "_" + underscored(a.Name)
+	name := underscored(g.Domain) + "_" + underscored(g.Name) + "_" + underscored(a.Name)
+	if a.Kind == Text {
+		return name + "_info"
+	}
+	return name
 }
 
 // RuleName is an attribute's name by the rule file for the JMX exporter that most dashboards are
