@@ -117,7 +117,10 @@ func ofTask(name string, kind Kind, help string, f func(t *Task, now int64) floa
 
 func taskAttributes() []Attribute {
 	info := func(name, help string, f func(i *TaskInfo) string) Attribute {
-		return text(name, help, func(t *Task) string { return f(&t.Info) })
+		return text(name, help, func(t *Task) string {
+			i := t.Info()
+			return f(&i)
+		})
 	}
 	return []Attribute{
 		text("status", "The status of the connector task.", func(t *Task) string { return t.Status() }),
@@ -140,7 +143,7 @@ func taskAttributes() []Attribute {
 		ofTask("batch-size-avg", Gauge, "The average number of records in the batches the task has processed so far.",
 			func(t *Task, now int64) float64 { return t.batch.avg(now) }),
 		info("connector-class", "The name of the connector class.", func(i *TaskInfo) string { return i.ConnectorClass }),
-		info("connector-type", "The type of the connector: source or sink.", func(i *TaskInfo) string { return kindOf(i.Source) }),
+		text("connector-type", "The type of the connector: source or sink.", func(t *Task) string { return kindOf(t.Source != nil) }),
 		info("connector-version", "The version of the connector class.", func(i *TaskInfo) string { return i.ConnectorVersion }),
 		info("task-class", "The name of the task class.", func(i *TaskInfo) string { return i.TaskClass }),
 		info("task-version", "The version of the task class.", func(i *TaskInfo) string { return i.TaskVersion }),

@@ -198,8 +198,8 @@ func sinkFamilies() []*Family {
 func perSinkConnector(f func(acc float64, s *Sink, now int64) float64) func(*Snapshot, int64, emit) {
 	return func(s *Snapshot, now int64, emit emit) {
 		for i := 0; i < len(s.tasks); {
-			name, acc, any := s.tasks[i].Info.Connector, 0.0, false
-			for ; i < len(s.tasks) && s.tasks[i].Info.Connector == name; i++ {
+			name, acc, any := s.tasks[i].Connector, 0.0, false
+			for ; i < len(s.tasks) && s.tasks[i].Connector == name; i++ {
 				if sink := s.tasks[i].Sink; sink != nil {
 					sink.mu.Lock()
 					acc, any = f(acc, sink, now), true

@@ -61,15 +61,25 @@ func (r *Registry) RemoveConnector(c *Connector) {
 }
 
 // AddTask shows a task in place of an earlier one of its id, and returns its numbers.
-func (r *Registry) AddTask(info TaskInfo) *Task {
+func (r *Registry) AddTask(connector string, number int, source bool) *Task {
 	if r == nil {
 		return nil
 	}
-	t := NewTask(info, r.windows)
+	t := NewTask(connector, number, source, r.windows)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tasks[taskKey{info.Connector, info.Task}] = t
+	r.tasks[taskKey{connector, number}] = t
 	return t
+}
+
+// Task is the numbers of a task on this worker, nil if there is none of that id.
+func (r *Registry) Task(connector string, number int) *Task {
+	if r == nil {
+		return nil
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.tasks[taskKey{connector, number}]
 }
 
 // RemoveTask ends t's series, unless another incarnation has taken its place.
@@ -77,7 +87,7 @@ func (r *Registry) RemoveTask(t *Task) {
 	if r == nil || t == nil {
 		return
 	}
-	k := taskKey{t.Info.Connector, t.Info.Task}
+	k := taskKey{t.Connector, t.Number}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.tasks[k] == t {
@@ -130,7 +140,7 @@ func (r *Registry) Tasks() []*Task {
 		all = append(all, t)
 	}
 	slices.SortFunc(all, func(a, b *Task) int {
-		return cmp.Or(cmp.Compare(a.Info.Connector, b.Info.Connector), cmp.Compare(a.Info.Task, b.Info.Task))
+		return cmp.Or(cmp.Compare(a.Connector, b.Connector), cmp.Compare(a.Number, b.Number))
 	})
 	return all
 }
@@ -159,8 +169,8 @@ type taskCounts struct {
 func countTasks(tasks []*Task) []*taskCounts {
 	var all []*taskCounts
 	for _, t := range tasks { // ordered by connector
-		if len(all) == 0 || all[len(all)-1].connector != t.Info.Connector {
-			all = append(all, &taskCounts{connector: t.Info.Connector, in: make(map[string]int, 2)})
+		if len(all) == 0 || all[len(all)-1].connector != t.Connector {
+			all = append(all, &taskCounts{connector: t.Connector, in: make(map[string]int, 2)})
 		}
 		c := all[len(all)-1]
 		c.total++
@@ -170,5 +180,5 @@ func countTasks(tasks []*Task) []*taskCounts {
 }
 
 func (t *Task) labels() []Label {
-	return []Label{{"connector", t.Info.Connector}, {"task", strconv.Itoa(t.Info.Task)}}
+	return []Label{{"connector", t.Connector}, {"task", strconv.Itoa(t.Number)}}
 }

@@ -16,7 +16,8 @@ func world() *Registry {
 	c := r.AddConnector("in", "com.example.In", "1.0", true)
 	c.Enter("RUNNING")
 	r.Worker.ConnectorStarted(true, begun)
-	src := r.AddTask(TaskInfo{Connector: "in", Task: 0, Source: true, Transforms: []PluginInfo{{"drop", "x.Filter", "4.1"}}})
+	src := r.AddTask("in", 0, true)
+	src.Describe(TaskInfo{Transforms: []PluginInfo{{"drop", "x.Filter", "4.1"}}})
 	src.Enter("RUNNING", begun)
 	r.Worker.TaskStarted(true, begun)
 	src.Batch(100, begun)
@@ -26,7 +27,7 @@ func world() *Registry {
 	src.Committed(false, time.Second, begun+2000)
 	src.Spent(Poll, 20*time.Millisecond)
 	src.Aged(60, 2*time.Second)
-	sink := r.AddTask(TaskInfo{Connector: "out", Task: 1})
+	sink := r.AddTask("out", 1, false)
 	sink.Enter("RUNNING", begun)
 	sink.Sink.Assigned(2, begun)
 	sink.Sink.Read(10, begun)
@@ -118,14 +119,14 @@ func TestNumbersOfAWorker(t *testing.T) {
 func TestWhatEndsTakesItsSeriesAlong(t *testing.T) {
 	r := world()
 	old := r.Tasks()[0]
-	again := r.AddTask(old.Info)
+	again := r.AddTask(old.Connector, old.Number, true)
 	r.RemoveTask(old)
 	if len(r.Tasks()) != 2 {
 		t.Errorf("the end of a task's earlier incarnation took the numbers of the later one along")
 	}
 	r.RemoveTask(again)
 	for _, task := range r.Tasks() {
-		if task.Info.Connector == "in" {
+		if task.Connector == "in" {
 			t.Errorf("numbers of in/0 stayed")
 		}
 	}
@@ -189,7 +190,7 @@ func TestOwnFamilies(t *testing.T) {
 }
 
 func TestRestartsAreCounted(t *testing.T) {
-	task := NewTask(TaskInfo{Connector: "c", Source: true}, DefaultWindows())
+	task := NewTask("c", 0, true, DefaultWindows())
 	at := time.UnixMilli(begun + 2500)
 	task.Restarting("retriable", at, 4)
 	task.Enter("RESTARTING", begun)
@@ -208,7 +209,7 @@ func TestNilTakesEverything(t *testing.T) {
 		r *Registry
 		w *Worker
 	)
-	task, connector, client := r.AddTask(TaskInfo{}), r.AddConnector("", "", "", true), r.AddClient(ProducerClient, "")
+	task, connector, client := r.AddTask("", 0, true), r.AddConnector("", "", "", true), r.AddClient(ProducerClient, "")
 	if err := errors.Join(func() error {
 		task.Enter("RUNNING", 0)
 		task.Committed(true, 0, 0)

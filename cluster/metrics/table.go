@@ -168,11 +168,11 @@ func tasksWith(s *Snapshot, part func(*Task) any) []Member {
 }
 
 func everyTransform(s *Snapshot) []Member {
-	return everyPlugin(s, "transform", func(t *Task) []PluginInfo { return t.Info.Transforms })
+	return everyPlugin(s, "transform", func(t *Task) []PluginInfo { return t.Info().Transforms })
 }
 
 func everyPredicate(s *Snapshot) []Member {
-	return everyPlugin(s, "predicate", func(t *Task) []PluginInfo { return t.Info.Predicates })
+	return everyPlugin(s, "predicate", func(t *Task) []PluginInfo { return t.Info().Predicates })
 }
 
 func everyPlugin(s *Snapshot, key string, of func(*Task) []PluginInfo) []Member {

@@ -6,12 +6,8 @@ import (
 	"time"
 )
 
-// TaskInfo says what a task is made of; it doesn't change during its life.
+// TaskInfo says what a task is made of.
 type TaskInfo struct {
-	Connector string
-	Task      int
-	Source    bool // else a sink
-
 	ConnectorClass, ConnectorVersion             string
 	TaskClass, TaskVersion                       string
 	KeyConverterClass, KeyConverterVersion       string
@@ -49,15 +45,17 @@ var stageBounds = []float64{.0001, .001, .01, .1, .5, 2.5, 10, 60}
 // latencyBounds are the buckets of a record's age, in seconds: from a quick pipe to a backlog.
 var latencyBounds = []float64{.01, .1, .5, 1, 5, 30, 300, 3600}
 
-// Task has the numbers of one task. They last from one restart to the next of the task by the
-// worker: a failed task keeps them, with the time and class of its last error.
+// Task has the numbers of one task for as long as it is this worker's: they go on over restarts,
+// and a failed task keeps them, with the time and class of its last error.
 type Task struct {
-	Info   TaskInfo
-	Errors ErrorCounts
-	Source *Source // nil of a sink
-	Sink   *Sink   // nil of a source
+	Connector string
+	Number    int
+	Errors    ErrorCounts
+	Source    *Source // nil of a sink
+	Sink      *Sink   // nil of a source
 
 	mu        sync.Mutex
+	info      TaskInfo
 	clock     stateClock
 	commits   odds
 	commitMS  sampled
@@ -73,18 +71,35 @@ type Task struct {
 	failedAt  int64            // ms
 }
 
-// NewTask returns the numbers of a task that is about to start.
-func NewTask(info TaskInfo, w Windows) *Task {
+// NewTask returns the numbers of a task, of a source or else a sink, that is about to start.
+func NewTask(connector string, number int, source bool, w Windows) *Task {
 	t := &Task{
-		Info: info, commits: newOdds(w), commitMS: newSampled(w), batch: newSampled(w),
+		Connector: connector, Number: number, commits: newOdds(w), commitMS: newSampled(w), batch: newSampled(w),
 		latency: newHistogram(latencyBounds), budget: -1,
 	}
-	if info.Source {
+	if source {
 		t.Source = newSource(w)
 	} else {
 		t.Sink = newSink(w)
 	}
 	return t
+}
+
+// Describe says what the task is made of, which each incarnation finds out for itself.
+func (t *Task) Describe(info TaskInfo) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.info = info
+}
+
+// Info is what the task is made of.
+func (t *Task) Info() TaskInfo {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.info
 }
 
 // Enter notes that the task's state is now state, a name of Connect's such as RUNNING.

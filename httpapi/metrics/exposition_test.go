@@ -24,13 +24,13 @@ func busy(n int) *metrics.Registry {
 	for i := range n {
 		name := "c" + strconv.Itoa(i)
 		r.AddConnector(name, "com.example.Source", "1", true).Enter("RUNNING")
-		src := r.AddTask(metrics.TaskInfo{Connector: name, Source: true, ConnectorClass: "com.example.Source"})
+		src := r.AddTask(name, 0, true)
 		src.Enter("RUNNING", ms)
 		src.Source.Polled(100, 20*time.Millisecond, ms)
 		src.Source.Written(60, 40, ms)
 		src.Committed(true, 3*time.Millisecond, ms)
 		src.Spent(metrics.Poll, 20*time.Millisecond)
-		sink := r.AddTask(metrics.TaskInfo{Connector: name, Task: 1})
+		sink := r.AddTask(name, 1, false)
 		sink.Enter("PAUSED", ms)
 		sink.Sink.Read(10, ms)
 		sink.Sink.SetLag([]metrics.PartitionLag{{Topic: "t", Partition: 3, Records: 12, Since: ms - 5000}})
@@ -137,7 +137,7 @@ func TestOpenMetrics(t *testing.T) {
 func TestNamesAreEscaped(t *testing.T) {
 	r := metrics.NewRegistry(metrics.DefaultWindows(), 0)
 	name := "a\"b\\c\nd\xff{}"
-	r.AddTask(metrics.TaskInfo{Connector: name, Source: true})
+	r.AddTask(name, 0, true)
 	f := parse(t, expose(t, r, both, false))["kafka_connect_source_task_source_record_poll_total"]
 	if got := f.Metric[0].Label[0].GetValue(); got != "a\"b\\c\nd\uFFFD{}" {
 		t.Errorf("connector is %q", got)

@@ -78,7 +78,7 @@ func TestJolokiaAnswersLists(t *testing.T) {
 // Kafka quotes what has unusual characters in it, and a reader quotes it the same way.
 func TestJolokiaQuotesNames(t *testing.T) {
 	r := metrics.NewRegistry(metrics.DefaultWindows(), 0)
-	r.AddTask(metrics.TaskInfo{Connector: `a,b="c"/*`, Source: true})
+	r.AddTask(`a,b="c"/*`, 0, true)
 	j := NewJolokia(r, "1")
 	names, _ := json.Marshal(ask(t, j, "search/kafka.connect:type=source-task-metrics,*", "")["value"])
 	var list []string
