@@ -137,28 +137,30 @@ func httpError(status int) error {
 	return &coded{status: status, message: fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))}
 }
 
-// statusOf is the status of an error and the message to show. The chain of causes goes to the log, not to the client, as in the JVM.
+// statusOf is the status of an error and the message to show. Where our own
+// words have a cause below them the cause is shown too: the JVM shows the text of its outermost exception
+// only, which is often that cause.
 func statusOf(err error) (int, string) {
 	if own, ok := errors.AsType[*coded](err); ok {
 		return own.status, own.message
 	}
 	var known StatusError
 	if errors.As(err, &known) && known.StatusCode() >= 400 && known.StatusCode() <= 599 {
-		return known.StatusCode(), errs.Message(known)
+		return known.StatusCode(), errs.Text(known)
 	}
 	switch errs.KindOf(err) { // the outermost: what lies below is a cause
 	case errs.NotFound:
-		return http.StatusNotFound, errs.Message(err)
+		return http.StatusNotFound, errs.Text(err)
 	case errs.AlreadyExists:
-		return http.StatusConflict, errs.Message(err)
+		return http.StatusConflict, errs.Text(err)
 	case errs.BadRequest, errs.Config:
-		return http.StatusBadRequest, errs.Message(err)
+		return http.StatusBadRequest, errs.Text(err)
 	}
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return http.StatusRequestEntityTooLarge,
 			fmt.Sprintf("HTTP 413 Request Entity Too Large: the body has more than %d bytes", tooLarge.Limit)
 	}
-	return http.StatusInternalServerError, errs.Message(err)
+	return http.StatusInternalServerError, errs.Text(err)
 }
 
 // timely turns the error of a request whose context has ended into what ended it: the deadline,

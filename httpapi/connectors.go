@@ -241,15 +241,24 @@ func (s *Server) restartConnector(ctx context.Context, c *call) (answer, error) 
 	includeTasks, onlyFailed := c.flag("includeTasks", false), c.flag("onlyFailed", false)
 	if !includeTasks && !onlyFailed {
 		if err := c.herder.RestartConnector(ctx, name); err != nil {
-			return s.elsewhere(ctx, c, err)
+			return s.elsewhere(ctx, c, stored(err))
 		}
 		return empty(http.StatusNoContent)
 	}
 	status, err := c.herder.RestartWithTasks(ctx, name, includeTasks, onlyFailed)
 	if err != nil {
-		return s.elsewhere(ctx, c, err)
+		return s.elsewhere(ctx, c, stored(err))
 	}
 	return answer{status: http.StatusAccepted, body: entity.StatusOf(status)}, nil
+}
+
+// stored makes 500 of a wrong configuration when it isn't the request's: what is restarted has it
+// already, and the request is fine.
+func stored(err error) error {
+	if kind := errs.KindOf(err); kind == errs.Config || kind == errs.BadRequest {
+		return &coded{status: http.StatusInternalServerError, message: errs.Text(err), cause: err}
+	}
+	return err
 }
 
 func (s *Server) getTopics(ctx context.Context, c *call) (answer, error) {

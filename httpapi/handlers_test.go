@@ -184,6 +184,24 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
+// TestReasonOfRestarts: a config provider that fails at a restart is no fault of the request, and the
+// answer says why.
+func TestReasonOfRestarts(t *testing.T) {
+	herder := newFakeHerder(true)
+	h := handler(t, DefaultConfig(), herder, quiet())
+	do(h, "POST", "/connectors", `{"name":"a","config":`+source+`}`)
+	herder.before = func(context.Context, string) error {
+		cause := fmt.Errorf(`config provider "file": %w`, errs.Config.New("Could not read properties from file /x"))
+		return errs.Config.Wrap(cause, "configuration of connector %q", "a")
+	}
+	for _, request := range []string{"/connectors/a/restart", "/connectors/a/restart?includeTasks=true", "/connectors/a/tasks/0/restart"} {
+		w := do(h, "POST", request, "")
+		if w.Code != 500 || !strings.Contains(w.Body.String(), `configuration of connector \"a\": config provider \"file\": Could not read properties from file /x"`) {
+			t.Errorf("%s: %d %s", request, w.Code, w.Body)
+		}
+	}
+}
+
 func TestStatusOfErrors(t *testing.T) {
 	for _, tt := range []struct {
 		err     error
@@ -193,9 +211,10 @@ func TestStatusOfErrors(t *testing.T) {
 		{errs.NotFound.New("no x"), 404, "no x"},
 		{fmt.Errorf("at leader: %w", errs.NotFound.New("no x")), 404, "no x"},
 		{errs.AlreadyExists.New("x"), 409, "x"},
-		{errs.BadRequest.Wrap(errors.New("cause"), "bad"), 400, "bad"},
+		{errs.BadRequest.Wrap(errors.New("cause"), "bad"), 400, "bad: cause"},
 		{errs.Config.New("wrong"), 400, "wrong"},
-		{errs.Connect.Wrap(errs.NotFound.New("inner"), "outer"), 500, "outer"},
+		{errs.Connect.Wrap(errs.NotFound.New("inner"), "outer"), 500, "outer: inner"},
+		{errs.Connect.Wrap(errs.NotFound.New("inner"), "outer (inner)"), 500, "outer (inner)"},
 		{errs.TooManyTasks.New("many"), 500, "many"},
 		{errors.New("plain"), 500, "plain"},
 		{&peers.StatusError{Status: 409, Message: "stale"}, 409, "409: stale"},

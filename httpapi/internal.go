@@ -59,7 +59,7 @@ func verify(c *call, key []byte, algorithms []string) error {
 	}
 	mac, err := peers.DecodeSignature(algorithm, signature)
 	if err != nil {
-		return errs.BadRequest.Wrap(err, "%v", err)
+		return errs.BadRequest.New("%v", err)
 	}
 	if !slices.ContainsFunc(algorithms, func(a string) bool { return strings.EqualFold(a, algorithm) }) {
 		return errs.BadRequest.New("This worker does not support the '%s' key signing algorithm used by other workers. "+

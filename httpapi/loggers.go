@@ -42,7 +42,7 @@ func (s *Server) setLogger(ctx context.Context, c *call) (answer, error) {
 	}
 	level, err := logging.ParseLevel(*text)
 	if err != nil {
-		return answer{}, errs.NotFound.Wrap(err, "invalid log level '%s'.", *text)
+		return answer{}, errs.NotFound.New("invalid log level '%s'.", *text)
 	}
 	name, scope := c.path("logger"), c.DefaultQuery("scope", "worker")
 	switch strings.ToLower(scope) {

@@ -33,7 +33,7 @@ func (s *Server) restartTask(ctx context.Context, c *call) (answer, error) {
 		return answer{}, err
 	}
 	if err := c.herder.RestartTask(ctx, id); err != nil {
-		return s.elsewhere(ctx, c, err)
+		return s.elsewhere(ctx, c, stored(err))
 	}
 	return empty(http.StatusNoContent)
 }

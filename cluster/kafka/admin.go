@@ -54,6 +54,9 @@ func NewAdmin(props Props, log *slog.Logger, opts ...Option) (*Admin, error) {
 	if r.Err() != nil {
 		return nil, r.Err()
 	}
+	if err := s.resolve(background); err != nil {
+		return nil, err
+	}
 	s.warnUnread(r, log)
 	a := &Admin{s: s, log: log, connecting: make(chan struct{}, 1)}
 	a.ctx, a.stop = context.WithCancel(background)

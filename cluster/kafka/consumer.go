@@ -68,6 +68,9 @@ func NewConsumer(props Props, group string, topics []string, topicsRegex string,
 	if r.Err() != nil {
 		return nil, r.Err()
 	}
+	if err := s.resolve(background); err != nil {
+		return nil, err
+	}
 	c.cfg.metadataAge = clip(s.metadataMaxAge, 10*time.Millisecond, time.Hour)
 	r.Use("enable.auto.commit") // Connect sets it itself: offsets are committed by the task
 	s.warnUnread(r, log)

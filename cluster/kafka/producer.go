@@ -60,6 +60,9 @@ func NewProducer(props Props, log *slog.Logger, opts ...Option) (*Producer, erro
 	if r.Err() != nil {
 		return nil, r.Err()
 	}
+	if err := s.resolve(background); err != nil {
+		return nil, err
+	}
 	s.warnUnread(r, log)
 	p.numbers.of = s.metrics.AddClient(metrics.ProducerClient, s.clientID)
 	p.forget = func() { s.metrics.RemoveClient(p.numbers.of) }

@@ -43,6 +43,7 @@ type settings struct {
 	security    security.Client
 	autoCreate  bool
 	dialer      DialFunc
+	dialled     bool // dialer is not the network's
 	departures  *Departures
 	told        *Told
 	dialTimeout time.Duration
@@ -86,7 +87,8 @@ func readSettings(r *security.Reader, opts []Option) *settings {
 	}
 	s.servers = readServers(r)
 	s.dialer, s.departures, s.told, s.metrics, s.lag = o.dial, o.departures, o.told, o.metrics, o.lag
-	if s.dialer == nil {
+	s.dialled = s.dialer != nil
+	if !s.dialled {
 		s.dialer = s.dialNetwork
 	}
 	s.security = security.ReadClient(r)

@@ -100,7 +100,7 @@ func TestWrongSettings(t *testing.T) {
 			t.Errorf("a secret shows: %v", err)
 		}
 	}
-	if _, err := kafka.NewConsumer(kafka.Props{"bootstrap.servers": "b:1"}, "g", nil, "a(b", slog.New(slog.DiscardHandler)); !errors.Is(err, errs.Config) {
+	if _, err := kafka.NewConsumer(kafka.Props{"bootstrap.servers": "127.0.0.1:1"}, "g", nil, "a(b", slog.New(slog.DiscardHandler)); !errors.Is(err, errs.Config) {
 		t.Errorf("a wrong pattern: %v", err)
 	}
 }
@@ -199,6 +199,20 @@ func TestOneWarning(t *testing.T) {
 	}
 }
 
+// TestUnresolvable: a client none of whose brokers has an address is refused, with setting and host.
+func TestUnresolvable(t *testing.T) {
+	for _, kind := range []string{"producer", "consumer", "admin"} {
+		err := makeClient(kind, kafka.Props{"bootstrap.servers": "kafka.invalid:9092,other.invalid:1"}, slog.New(slog.DiscardHandler))
+		const want = "bootstrap.servers=kafka.invalid:9092,other.invalid:1: No resolvable bootstrap urls given in bootstrap.servers: no such host: kafka.invalid, other.invalid"
+		if err == nil || err.Error() != want || kafka.Classify(err) != kafka.Retriable || !errors.Is(err, errs.Retriable) {
+			t.Errorf("%s: %v (%s)", kind, err, kafka.Classify(err))
+		}
+		if err := makeClient(kind, kafka.Props{"bootstrap.servers": "kafka.invalid:9092,127.0.0.1:1"}, slog.New(slog.DiscardHandler)); err != nil {
+			t.Errorf("%s with one that resolves: %v", kind, err)
+		}
+	}
+}
+
 func TestConnectorProps(t *testing.T) {
 	worker := map[string]string{
 		"bootstrap.servers": "w:9092", "security.protocol": "SSL", "ssl.truststore.location": "/t", "group.id": "workers",
@@ -283,7 +297,7 @@ func TestOverridePolicy(t *testing.T) {
 // The times of the group are those of the worker's file, which an admin client has no use for.
 func TestWorkerGroupProps(t *testing.T) {
 	worker := map[string]string{
-		"bootstrap.servers": "b:1", "session.timeout.ms": "6000", "heartbeat.interval.ms": "700", "rebalance.timeout.ms": "20000",
+		"bootstrap.servers": "127.0.0.1:1", "session.timeout.ms": "6000", "heartbeat.interval.ms": "700", "rebalance.timeout.ms": "20000",
 		"producer.linger.ms": "5", "offset.flush.interval.ms": "1",
 	}
 	props := kafka.WorkerGroupProps(worker)

@@ -7,10 +7,12 @@ import (
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
-// ByteArray is the ByteArrayConverter: bytes as they are.
+// ByteArray is the ByteArrayConverter: bytes as they are. It does for Confluent's of the same name too.
 func ByteArray() codecs.Plugin {
-	return newPlugin("org.apache.kafka.connect.converters.ByteArrayConverter", codecs.ConfigDef(),
+	p := newPlugin("org.apache.kafka.connect.converters.ByteArrayConverter", codecs.ConfigDef(),
 		func(*config.Def) both { return byteArray{} })
+	p.Aliases = []string{"io.confluent.connect.replicator.util.ByteArrayConverter"}
+	return p
 }
 
 type byteArray struct{}

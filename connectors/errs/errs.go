@@ -11,6 +11,7 @@ package errs
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kind is a class of errors, named after Kafka Connect's exception class. Kinds form a tree as
@@ -119,4 +120,17 @@ func Message(err error) string {
 		return e.msg
 	}
 	return err.Error()
+}
+
+// Text is Message with the causes behind it, for who has to mend what is wrong and sees nothing else. A
+// cause that the message tells already isn't told again.
+func Text(err error) string {
+	e, ok := errors.AsType[*kindError](err)
+	if !ok {
+		return err.Error()
+	}
+	if e.cause == nil || strings.Contains(e.msg, e.cause.Error()) || strings.Contains(e.msg, Message(e.cause)) {
+		return e.msg
+	}
+	return e.msg + ": " + e.cause.Error()
 }

@@ -128,6 +128,7 @@ type node struct {
 	worker    running       // nil until it has started
 	// begin starts the actors, in the way of the mode.
 	begin func(ctx context.Context, clusterID string) (running, error)
+	told  kafka.Told // of settings without effect
 	// numbers is what metrics are read from; nil with metrics.enabled=false.
 	numbers *metrics.Registry
 }
@@ -416,19 +417,20 @@ func (s *standalone) Stop(ctx context.Context) error {
 // is going on.
 const clusterTry = 3 * time.Second
 
-func clusterIDWithin(ctx context.Context, a *kafka.Admin, limit time.Duration) (string, error) {
+// askCluster asks Kafka once for the id of the cluster.
+func (n *node) askCluster(ctx context.Context, limit time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	a, err := kafka.NewAdmin(kafka.WorkerAdminProps(n.settings.Props), n.log.With("logger", "org.apache.kafka.clients.admin"), kafka.WithTold(&n.told))
+	if err != nil {
+		return "", err
+	}
+	defer a.Close() //nolint:errcheck // the answer is there already
 	return a.ClusterID(ctx)
 }
 
 // clusterID looks for the cluster as long as startup.kafka.timeout.ms says.
 func (n *node) clusterID(ctx context.Context) (string, error) {
-	a, err := kafka.NewAdmin(kafka.WorkerAdminProps(n.settings.Props), n.log.With("logger", "org.apache.kafka.clients.admin"))
-	if err != nil {
-		return "", err
-	}
-	defer a.Close() //nolint:errcheck // the answer is there already
 	patience := "for ever, startup.kafka.timeout.ms=0"
 	if limit := n.settings.StartupTimeout; limit > 0 {
 		var cancel context.CancelFunc
@@ -437,7 +439,7 @@ func (n *node) clusterID(ctx context.Context) (string, error) {
 		patience = limit.String() + " by startup.kafka.timeout.ms"
 	}
 	for told := false; ; told = true {
-		id, err := clusterIDWithin(ctx, a, clusterTry)
+		id, err := n.askCluster(ctx, clusterTry)
 		if err == nil {
 			if told {
 				n.log.Info("connected to Kafka", "cluster", id)

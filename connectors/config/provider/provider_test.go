@@ -1,8 +1,10 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"regexp"
 	"strings"
@@ -281,10 +283,33 @@ func TestNewErrors(t *testing.T) {
 	if good.closed.Load() != 1 || bad.closed.Load() != 1 {
 		t.Errorf("closed %d and %d times, want both once", good.closed.Load(), bad.closed.Load())
 	}
-	_, err = New(t.Context(), r, map[string]string{"config.providers": "v", "config.providers.v.class": "x.Vault"}, nil)
-	const want = "Invalid value x.Vault for configuration config.providers.v.class: Could not load config provider class or one of its dependencies"
+	_, err = New(t.Context(), r, map[string]string{"config.providers": "v", "config.providers.v.class": "x.Good", "config.providers.v.plugin.version": "9"}, nil)
+	const want = "Invalid value x.Good for configuration config.providers.v.class: Could not load config provider class or one of its dependencies"
 	if !errors.Is(err, errs.Config) || errs.Message(err) != want {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestProviderNotBuiltIn: what is declared and not built in is an error of what refers to it.
+func TestProviderNotBuiltIn(t *testing.T) {
+	var log bytes.Buffer
+	s, err := New(t.Context(), registry(t, nil), map[string]string{
+		"config.providers": "strimzisecrets,none", "config.providers.strimzisecrets.class": "io.strimzi.kafka.KubernetesSecretConfigProvider",
+	}, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil || strings.Count(log.String(), "not built into this binary") != 1 {
+		t.Fatalf("%v\n%s", err, &log)
+	}
+	props := map[string]string{"a": "1", "b": "${none:x:y}"}
+	if got, err := s.Resolve(t.Context(), props); err != nil || got["b"] != props["b"] {
+		t.Errorf("what doesn't refer to it: %v, %v", got, err)
+	}
+	props["c"] = "x ${strimzisecrets:ns/s:k}"
+	if _, err := s.Resolve(t.Context(), props); !errors.Is(err, errs.Config) ||
+		!strings.Contains(err.Error(), "config.providers.strimzisecrets.class=io.strimzi.kafka.KubernetesSecretConfigProvider") {
+		t.Errorf("what refers to it: %v", err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -31,6 +31,7 @@ const atOnce = 16
 type Set struct {
 	log       *slog.Logger
 	providers map[string]*handle
+	missing   map[string]string // class that isn't built in, by name of the provider
 	closing   chan struct{}
 	once      sync.Once
 }
@@ -50,13 +51,14 @@ type handle struct {
 //	config.providers.file.param.allowed.paths=/etc/secrets
 //
 // These properties are taken literally, without references. As in Java a name without a class is
-// left out. Errors are errs.Config, but errs.Retriable if a provider isn't ready when ctx ends. log
-// may be nil.
+// left out. One whose class isn't built in is an error of what refers to it only: files that serve many
+// workers declare providers that this one has no use for. Errors are errs.Config, but errs.Retriable if a
+// provider isn't ready when ctx ends. log may be nil.
 func New(ctx context.Context, registry *plugin.Registry, props map[string]string, log *slog.Logger) (*Set, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Set{log: log, providers: map[string]*handle{}, closing: make(chan struct{})}
+	s := &Set{log: log, providers: map[string]*handle{}, missing: map[string]string{}, closing: make(chan struct{})}
 	for name := range strings.SplitSeq(props[NamesKey], ",") {
 		name = strings.TrimSpace(name)
 		if name == "" || s.providers[name] != nil {
@@ -67,7 +69,13 @@ func New(ctx context.Context, registry *plugin.Registry, props map[string]string
 			log.Warn("config provider without a class left out", "provider", name, "setting", prefix+name+".class")
 			continue
 		}
-		p, err := start(ctx, registry, name, strings.TrimSpace(class), props)
+		class = strings.TrimSpace(class)
+		if len(registry.Versions(plugin.ConfigProvider, class)) == 0 {
+			log.Warn("config provider is not built into this binary: what refers to it fails", "provider", name, "class", class)
+			s.missing[name] = class
+			continue
+		}
+		p, err := start(ctx, registry, name, class, props)
 		if err != nil {
 			return nil, errors.Join(err, s.Close(ctx))
 		}
@@ -198,6 +206,10 @@ func (s *Set) lookup(ctx context.Context, texts func(func(string) bool)) (answer
 	wanted := map[place][]string{}
 	for text := range texts {
 		for ref, ok := nextReference(text, 0); ok; ref, ok = nextReference(text, ref.end) {
+			if class, missing := s.missing[ref.provider]; missing {
+				return answers{}, errs.Config.New("${%s:…} can't be resolved: the class of the config provider is not built into this binary: %s%s.class=%s",
+					ref.provider, prefix, ref.provider, class)
+			}
 			at := place{ref.provider, ref.path}
 			if s.providers[ref.provider] != nil && !slices.Contains(wanted[at], ref.key) {
 				wanted[at] = append(wanted[at], ref.key)
