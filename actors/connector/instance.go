@@ -36,6 +36,7 @@ type instance struct {
 	conf settings.Connector
 
 	version, taskClass string
+	written            settings.References // hides in errors what config providers put into the settings
 
 	door  *host.Door
 	lane  *host.Lane
@@ -87,7 +88,7 @@ func (i *instance) Receive(c actor.Context) {
 		act.After(c, time.Until(m.By), killDue{})
 		i.next(c)
 	case raised:
-		i.fail(c, act.AsFailure(m.err, false))
+		i.fail(c, act.AsFailure(i.written.HideError(m.err), false))
 	case act.Exited:
 		i.exited(c, m)
 	case failDue:
@@ -152,6 +153,7 @@ type started struct {
 	obj                object
 	conf               settings.Connector
 	version, taskClass string
+	written            settings.References // hides in errors what config providers put into the settings
 }
 
 // start makes the object and starts it; it runs off the actor.
@@ -159,7 +161,9 @@ func (i *instance) start(c actor.Context) func(context.Context) (any, error) {
 	root, self := c.ActorSystem().Root, c.Self()
 	i.reader = offsets.NewReader(i.env.Offsets, i.name, i.log)
 	cc := &instanceContext{root: root, self: self, reader: i.reader, log: i.log}
-	return func(context.Context) (any, error) {
+	return func(context.Context) (_ any, err error) {
+		var written settings.References
+		defer func() { err = written.HideError(err) }()
 		release, err := i.env.Starts.Acquire(i.soft)
 		if err != nil {
 			return nil, err
@@ -169,11 +173,12 @@ func (i *instance) start(c actor.Context) func(context.Context) (any, error) {
 		if err != nil {
 			return nil, errs.Config.Wrap(err, "configuration of connector %q", i.name)
 		}
+		written = settings.NewReferences(i.props, props)
 		p, kind, err := task.FindConnector(i.env.Registry, props)
 		if err != nil {
 			return nil, err
 		}
-		s := started{version: p.Describe().Version}
+		s := started{version: p.Describe().Version, written: written}
 		if s.conf, err = settings.ParseConnector(i.env.Worker, kind, props); err != nil {
 			return nil, err
 		}
@@ -234,7 +239,7 @@ func (i *instance) taskConfigs(context.Context) (any, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, i.written.HideError(err)
 	}
 	warning, err := settings.CheckTasksMax(i.name, len(configs), i.conf.TasksMax, i.conf.EnforceMax)
 	if err != nil {
@@ -251,7 +256,7 @@ func (i *instance) exited(c actor.Context, m act.Exited) {
 	switch m.ID {
 	case host.Start:
 		s, _ := m.Result.(started)
-		i.obj, i.conf, i.version, i.taskClass = s.obj, s.conf, s.version, s.taskClass
+		i.obj, i.conf, i.version, i.taskClass, i.written = s.obj, s.conf, s.version, s.taskClass, s.written
 		if m.Err != nil {
 			i.fail(c, act.AsFailure(m.Err, false))
 			return

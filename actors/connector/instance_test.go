@@ -206,7 +206,7 @@ func performOn(t *testing.T, next func() connectors.SourceConnector, conf map[st
 			t.Fatal(err)
 		}
 		w, _, err := settings.LoadWorker(t.Context(), settings.Standalone, map[string]string{
-			"bootstrap.servers": "b:9092", "offset.storage.file.filename": "unused",
+			"bootstrap.servers": "127.0.0.1:1", "offset.storage.file.filename": "unused",
 			"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
 		}, nil)
 		if err != nil {

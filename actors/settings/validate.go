@@ -33,22 +33,25 @@ type Deps struct {
 // It calls the connector's code, on the caller's goroutine: who wants to be safe from code that
 // hangs or panics calls it on a goroutine of its own. Errors are errs.BadRequest when there is
 // nothing to check (no class, or an unknown one), errs.Config when a client override can't be
-// parsed, and those of ctx.
+// parsed, and those of ctx. What a config provider put into a setting is shown as the reference to it.
 func Validate(ctx context.Context, deps Deps, props map[string]*string) (config.Infos, error) {
 	if deps.Stage == nil {
 		deps.Stage = func(string) {}
 	}
+	var refs References
 	if deps.Resolve != nil {
 		deps.Stage("resolving transformed configuration properties for the connector")
 		resolved, err := resolveNullable(ctx, deps.Resolve, props)
 		if err != nil {
 			return config.Infos{}, err
 		}
+		refs = NewReferences(withoutNulls(props), withoutNulls(resolved))
 		props = resolved
 	}
 	v := validation{deps: deps, ctx: ctx, props: props, given: withoutNulls(props)}
 	v.catalog = catalog{deps.Registry, deps.Worker, props}
-	return v.run()
+	infos, err := v.run()
+	return refs.infos(infos), refs.HideError(err)
 }
 
 // validation is one call of Validate.

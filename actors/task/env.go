@@ -59,6 +59,7 @@ func (r *runner) open() (flow, error) {
 	if err != nil {
 		return nil, errs.Config.Wrap(err, "configuration of task %s", r.spec.ID)
 	}
+	r.written = settings.NewReferences(r.spec.Connector, props).And(settings.NewReferences(r.spec.Props, taskProps))
 	p, kind, err := FindConnector(r.env.Registry, props)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/host"
+	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -41,6 +42,9 @@ type runner struct {
 	gate gate
 	ver  atomic.Pointer[string]
 	of   atomic.Pointer[flow]
+
+	// written hides in errors what config providers put into the settings; set by open.
+	written settings.References
 
 	stall   atomic.Int64   // nanoseconds: supervisor.task.stall.warn.ms of the connector
 	closers []func() error // of plugins, called at the end of run
@@ -89,10 +93,10 @@ func (r *runner) run() error {
 	defer r.close()
 	f, err := r.open()
 	if err != nil {
-		return r.unlessStopped(err)
+		return r.unlessStopped(r.written.HideError(err))
 	}
 	r.of.Store(&f)
-	return r.unlessStopped(f.run())
+	return r.unlessStopped(r.written.HideError(f.run()))
 }
 
 // close releases what open took of plugins that can be closed.

@@ -317,7 +317,7 @@ func inWorld(t *testing.T, withKafka bool, more map[string]string, f func(t *tes
 	synctest.Test(t, func(t *testing.T) {
 		d := &world{t: t, release: make(chan struct{}), polls: map[string]int{}, offsets: storage.NewMemoryOffsetStore()}
 		props := map[string]string{
-			"bootstrap.servers": "nobody:9092", "offset.storage.file.filename": "unused",
+			"bootstrap.servers": "127.0.0.1:1", "offset.storage.file.filename": "unused",
 			"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
 			"offset.flush.interval.ms": "1000", "consumer.session.timeout.ms": "6000", "consumer.heartbeat.interval.ms": "500",
 			"consumer.fetch.max.wait.ms": "100", "consumer.metadata.max.age.ms": "1000",
