@@ -91,7 +91,7 @@ func (s *Server) write(c *gin.Context, a answer) {
 	c.Header("Content-Length", strconv.Itoa(len(data)))
 	c.Status(a.status)
 	if _, err := c.Writer.Write(data); err != nil {
-		s.log.Debug("REST answer not delivered", "path", c.Request.URL.Path, "error", err)
+		s.log.Debug("REST answer not delivered", "path", c.Request.URL.Path, "err", err)
 	}
 }
 
@@ -100,7 +100,7 @@ func (s *Server) fail(c *gin.Context, err error) {
 	c.Abort()
 	status, message := statusOf(err)
 	s.log.Log(c, levelOf(status, err), "REST request failed",
-		"method", c.Request.Method, "path", c.Request.URL.Path, "status", status, "error", err)
+		"method", c.Request.Method, "path", c.Request.URL.Path, "status", status, "err", err)
 	s.write(c, answer{status: status, body: entity.Error{Code: status, Message: message}})
 }
 

@@ -89,3 +89,23 @@ func TestReferencesHide(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestClassesOfClients: a class that isn't there is refused when the connector is made, in the JVM's
+// words, and not when its task starts.
+func TestClassesOfClients(t *testing.T) {
+	w, _ := load(t, settings.Distributed, distributed())
+	for _, tt := range []struct{ key, class, want string }{
+		{"producer.override.key.serializer", "x", "Invalid value x for configuration key.serializer: Class x could not be found."},
+		{"producer.override.partitioner.class", "y.Z", "Invalid value y.Z for configuration partitioner.class: Class y.Z could not be found."},
+		{"producer.override.partitioner.class", "org.apache.kafka.clients.producer.RoundRobinPartitioner", ""},
+		{"consumer.override.key.deserializer", "x", ""}, // a source has no consumer
+	} {
+		name, class := "c", "FileStreamSource"
+		_, err := settings.Validate(t.Context(), settings.Deps{Registry: registry(t), Worker: &w}, map[string]*string{
+			"name": &name, "connector.class": &class, "topic": &name, tt.key: &tt.class,
+		})
+		if tt.want == "" && err != nil || tt.want != "" && (!errors.Is(err, errs.Config) || err.Error() != tt.want) {
+			t.Errorf("%s=%s: %v", tt.key, tt.class, err)
+		}
+	}
+}

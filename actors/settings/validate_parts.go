@@ -133,6 +133,9 @@ func (v *validation) overrides(client string, of clients) (config.Infos, error) 
 			one.Value = *text
 			if isKnown {
 				parsed, err := config.ParseType(short, *text, k.typ)
+				if err == nil && k.typ == config.Class {
+					err = v.clientClass(short, *text)
+				}
 				if err != nil {
 					return config.Infos{}, asConfig(err)
 				}
@@ -151,6 +154,16 @@ func (v *validation) overrides(client string, of clients) (config.Infos, error) 
 		return config.Infos{}, err
 	}
 	return prefixed(def, answer, prefix), nil
+}
+
+// clientClass refuses a class that no Kafka client would find. Kafka's own are there in every JVM: what
+// they do is done here, or is warned of when the client is made.
+func (v *validation) clientClass(key, class string) error {
+	class = strings.TrimSpace(class)
+	if _, known := v.class(class); known || class == "" || strings.HasPrefix(class, "org.apache.kafka.") {
+		return nil
+	}
+	return config.Invalid(key, class, "Class "+class+" could not be found.")
 }
 
 func (k clientKey) key(client string) config.Key {

@@ -1,4 +1,5 @@
-// Command troupe is Kafka Connect as one binary: a worker, standalone, and what belongs to it.
+// Command troupe is Kafka Connect as one binary: a worker, standalone or of a cluster, and the tools
+// that belong to it. `troupe help worker` says what it is as a process.
 //
 // Called by the name connect-standalone or connect-distributed (with or without .sh) it acts as
 // that script of Apache Kafka.

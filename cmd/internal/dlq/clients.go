@@ -62,7 +62,7 @@ func Connect(ctx context.Context, c Connection, log *slog.Logger, opts ...kafka.
 			props["bootstrap.servers"] = c.Servers
 		}
 		if strings.TrimSpace(props["bootstrap.servers"]) == "" {
-			return nil, errors.New("where Kafka is must be said: --bootstrap-server host:port, or a --worker-config or --command-config with bootstrap.servers")
+			return nil, errors.New("no Kafka address: use --bootstrap-server host:port, or a --worker-config or --command-config with bootstrap.servers")
 		}
 	}
 	return out, nil
