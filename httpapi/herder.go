@@ -13,8 +13,8 @@ import (
 // connectors/errs: NotFound is 404, AlreadyExists 409, BadRequest and Config 400; see statusOf.
 type Herder interface {
 	KafkaClusterID() string
-	// Ready reports whether the herder has started (health: 503 until then); an error other than
-	// the context's says why it can't serve.
+	// Ready reports whether the herder has started (health: 503 until then), from what is known and within a
+	// tenth of a second; an error other than the context's says why it can't serve.
 	Ready(ctx context.Context) error
 
 	Connectors(ctx context.Context) ([]string, error)
@@ -79,6 +79,12 @@ type Starter interface {
 // (scope=cluster); where it isn't, this worker is all of them.
 type LevelSetter interface {
 	SetLoggerLevel(ctx context.Context, logger, level string) error
+}
+
+// Noter is a herder that has something to say although it is healthy (health: added to the message), as that
+// a worker of its group is missing.
+type Noter interface {
+	Note() string // "" for nothing
 }
 
 // ElsewhereError is an error by which a herder says that another worker has to do it. The

@@ -37,10 +37,11 @@ func (s *Server) health(ctx context.Context, c *call) (answer, error) {
 	err := c.herder.Ready(ctx)
 	if err == nil {
 		s.started.Store(true)
-		return ok(entity.WorkerStatus{
-			Status:  "healthy",
-			Message: "Worker has completed startup and is ready to handle requests.",
-		})
+		message := "Worker has completed startup and is ready to handle requests."
+		if h, ok := c.herder.(Noter); ok && h.Note() != "" {
+			message += " " + h.Note()
+		}
+		return ok(entity.WorkerStatus{Status: "healthy", Message: message})
 	}
 	if errors.Is(context.Cause(ctx), errShutdown) {
 		return answer{}, err

@@ -56,14 +56,20 @@ func (c *Cluster) FenceZombies(ctx context.Context, name string) error {
 	if err := c.leader.Leads("fence zombie tasks"); err != nil {
 		return err
 	}
-	c.fences.mu.Lock()
-	r := c.fences.rounds[name]
+	return c.fences.round(ctx, name, func(ctx context.Context) error { return c.fence(ctx, name) })
+}
+
+// round makes a round for a connector, or waits for the one that is under way. A panic ends this round, not
+// those to come.
+func (f *fences) round(ctx context.Context, name string, do func(context.Context) error) error {
+	f.mu.Lock()
+	r := f.rounds[name]
 	mine := r == nil
 	if mine {
 		r = &fenceRound{done: make(chan struct{})}
-		c.fences.rounds[name] = r
+		f.rounds[name] = r
 	}
-	c.fences.mu.Unlock()
+	f.mu.Unlock()
 	if !mine {
 		select {
 		case <-r.done:
@@ -75,11 +81,10 @@ func (c *Cluster) FenceZombies(ctx context.Context, name string) error {
 	// Others wait for it, so it goes on when the first asker has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fenceLimit+member.WriteLimit)
 	defer cancel()
-	// A panic ends this round, not those to come.
-	r.err = act.Catch(func() error { return c.fence(ctx, name) })
-	c.fences.mu.Lock()
-	delete(c.fences.rounds, name)
-	c.fences.mu.Unlock()
+	r.err = act.Catch(func() error { return do(ctx) })
+	f.mu.Lock()
+	delete(f.rounds, name)
+	f.mu.Unlock()
 	close(r.done)
 	return r.err
 }

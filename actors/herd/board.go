@@ -83,7 +83,7 @@ func (b *Board) Status(id state.TaskID) (state.Status, bool) {
 func (b *Board) Shown(id state.TaskID, stored state.Status, isStored bool, me string) (state.Status, bool) {
 	here, isHere := b.Status(id)
 	switch {
-	case isHere && isStored && stored.WorkerID != me && stored.Generation > b.Generation():
+	case isHere && isStored && stored.WorkerID != me && claims(stored) && stored.Generation > b.Generation():
 		return stored, true // taken over by another, while this worker was frozen for instance
 	case isHere:
 		here.Generation = max(here.Generation, stored.Generation)

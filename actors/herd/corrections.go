@@ -48,7 +48,7 @@ func (t *Truth) Corrections(stored []Stored) (out []Correction, contested []Stor
 			if other && s.State.Alive() {
 				contested = append(contested, s)
 			}
-			if other && s.Generation > t.Generation || same(here, s.Status) {
+			if other && claims(s.Status) && s.Generation > t.Generation || same(here, s.Status) {
 				continue
 			}
 			out = append(out, Correction{ID: s.ID, Status: t.now(here)})
@@ -75,6 +75,9 @@ func (t *Truth) now(st state.Status) state.Status {
 	st.Generation = t.Generation
 	return st
 }
+
+// claims reports whether a status says that its worker has something, also if it failed there.
+func claims(st state.Status) bool { return st.State != state.Unassigned }
 
 // same compares what is stored of a status; the generation is that of the last change.
 func same(a, b state.Status) bool {

@@ -70,8 +70,10 @@ func (l *Leader) clearStatuses(owners map[state.TaskID]string, generation int) {
 			statuses.ResetTopics(name)
 		}
 	}
+	removed := 0
 	for _, name := range statuses.Connectors() {
 		if !view.Contains(name) {
+			removed++
 			statuses.PutConnector(name, destroyed)
 		} else if st, ok := statuses.Connector(name); ok && l.orphan(owners, state.ConnectorID(name), &st, generation) {
 			statuses.PutConnectorSafe(name, st)
@@ -80,11 +82,15 @@ func (l *Leader) clearStatuses(owners map[state.TaskID]string, generation int) {
 		for _, t := range statuses.Tasks(name) {
 			id := state.TaskID{Connector: name, Task: t.ID}
 			if t.ID >= count {
+				removed++
 				statuses.PutTask(id, destroyed)
 			} else if st := t.Status; l.orphan(owners, id, &st, generation) {
 				statuses.PutTaskSafe(id, st)
 			}
 		}
+	}
+	if removed > 0 {
+		l.m.log.Info("removed statuses of deleted connectors and tasks", "statuses", removed)
 	}
 }
 

@@ -35,7 +35,9 @@ type node struct {
 	g    *gang
 	url  string
 	w    *worker.Distributed
+	link *kafkatest.Link
 	dead bool
+	free bool // what hangs was let go
 }
 
 func inGang(t *testing.T, more map[string]string, f func(t *testing.T, g *gang)) {
@@ -50,6 +52,12 @@ func inGang(t *testing.T, more map[string]string, f func(t *testing.T, g *gang))
 // start starts a worker and waits until it is in the group.
 func (g *gang) start(name string) *node {
 	g.t.Helper()
+	return g.startAs(name, "http://"+name+":8083/", nil)
+}
+
+// startAs starts a worker that is known to the test by a key of its own: it may go by the name of another.
+func (g *gang) startAs(name, key string, more map[string]string) *node {
+	g.t.Helper()
 	d := &world{t: g.t, release: make(chan struct{}), polls: map[string]int{}}
 	props := map[string]string{
 		"group.id": "gang", "config.storage.topic": "configs", "offset.storage.topic": "offsets", "status.storage.topic": "statuses",
@@ -61,6 +69,7 @@ func (g *gang) start(name string) *node {
 	}
 	maps.Copy(props, g.kafka.Props())
 	maps.Copy(props, g.more)
+	maps.Copy(props, more)
 	w, _, err := settings.LoadWorker(g.t.Context(), settings.Distributed, props, nil)
 	if err != nil {
 		g.t.Fatal(err)
@@ -69,10 +78,10 @@ func (g *gang) start(name string) *node {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	n := &node{world: d, g: g, url: "http://" + name + ":8083/"}
+	n := &node{world: d, g: g, url: key, link: g.kafka.Link()}
 	n.w, err = worker.StartDistributed(g.t.Context(), worker.DistributedConfig{
-		Settings: &w, Registry: reg, WorkerID: name + ":8083", URL: n.url, ClusterID: "k", Peers: peers{g},
-		Log: slog.New(slog.NewTextHandler(d, nil)).With("worker", name), KafkaOptions: []kafka.Option{g.kafka.Option()},
+		Settings: &w, Registry: reg, WorkerID: name + ":8083", URL: "http://" + name + ":8083/", ClusterID: "k", Peers: peers{g},
+		Log: slog.New(slog.NewTextHandler(d, nil)).With("worker", name), KafkaOptions: []kafka.Option{n.link.Option()},
 		Resolve: func(_ context.Context, p map[string]string) (map[string]string, error) { return maps.Clone(p), nil },
 	})
 	if err != nil {
@@ -93,16 +102,104 @@ func (n *node) stop() {
 	delete(n.g.nodes, n.url)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := n.w.Stop(ctx); err != nil {
+	left := n.free // what was let go may be told as left behind when it was asked to stop
+	if err := n.w.Stop(ctx); err != nil && !(left && strings.Contains(err.Error(), "left behind")) {
 		n.g.t.Errorf("%s stopped: %v", n.url, err)
 	}
-	close(n.release)
+	n.letGo()
 	if n.g.t.Failed() {
 		n.g.t.Logf("the log of %s:\n%s", n.url, n.logged())
 	}
 }
 
+// letGo lets go what hangs.
+func (n *node) letGo() {
+	if !n.free {
+		n.free = true
+		close(n.release)
+	}
+}
+
+func (g *gang) letGo() {
+	for _, n := range g.nodes {
+		n.letGo()
+	}
+}
+
+// lies compares what every worker shows with what runs: the first difference, "" if there is none.
+func (g *gang) lies() string {
+	for _, n := range g.nodes {
+		names, err := n.w.Connectors(context.Background())
+		if err != nil {
+			return err.Error()
+		}
+		for _, name := range names {
+			st, err := n.w.Status(context.Background(), name)
+			if err != nil {
+				return n.url + ": " + err.Error()
+			}
+			info, err := n.w.Connector(context.Background(), name)
+			if err != nil || len(info.Tasks) != len(st.Tasks) {
+				return fmt.Sprintf("%s shows %d tasks of %s, which has %d (%v)", n.url, len(st.Tasks), name, len(info.Tasks), err)
+			}
+			for _, task := range st.Tasks {
+				if lie := g.lie(state.TaskID{Connector: name, Task: task.ID}, task.Status); lie != "" {
+					return n.url + " shows " + lie
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// lie says what is wrong with a task's status, if anything.
+func (g *gang) lie(id state.TaskID, st state.Status) string {
+	var on []string
+	for _, n := range g.nodes {
+		if slices.Contains(n.running(), id.String()) {
+			on = append(on, strings.TrimSuffix(strings.TrimPrefix(n.url, "http://"), "/"))
+		}
+	}
+	switch st.State {
+	case state.Running:
+		if len(on) != 1 || on[0] != st.WorkerID {
+			return fmt.Sprintf("%s RUNNING on %s, it runs on %v", id, st.WorkerID, on)
+		}
+	case state.Unassigned:
+		if len(on) > 0 && g.nodes["http://"+on[0]+"/"].hangs(id) == "" {
+			return fmt.Sprintf("%s UNASSIGNED, it runs on %v", id, on)
+		}
+	}
+	return ""
+}
+
+// hangs is where a task hangs by its configuration, "" for none.
+func (n *node) hangs(id state.TaskID) string {
+	tasks, err := n.w.TaskConfigs(context.Background(), id.Connector)
+	if err != nil || id.Task >= len(tasks) {
+		return ""
+	}
+	return tasks[id.Task].Config["hang"]
+}
+
+// honest waits until every worker shows what runs. It is so at the end of every test.
+func (g *gang) honest() {
+	g.t.Helper()
+	last := ""
+	for range 900 {
+		synctest.Wait()
+		if last = g.lies(); last == "" {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	g.t.Errorf("status lies: %s", last)
+}
+
 func (g *gang) end() {
+	if !g.t.Failed() {
+		g.honest()
+	}
 	for _, url := range slices.Sorted(maps.Keys(g.nodes)) {
 		n := g.nodes[url]
 		if g.t.Failed() {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/troupe-connect/troupe/actors/act"
@@ -37,8 +38,8 @@ type truth struct {
 
 // contention is a status of something here that others store again and again.
 type contention struct {
-	times  int
-	warned time.Time
+	times        int
+	last, warned time.Time
 }
 
 // The time from a change to the comparison that follows it, that between two without a change, and how long
@@ -49,11 +50,12 @@ const (
 	compareLimit = 30 * time.Second
 )
 
-// contestedTimes is in how many comparisons in a row a status has to be another's before that is told, and
-// contestedEvery how often.
+// contestedTimes is how often a status has to be found to be another's before that is told, contestedEvery how
+// often it is told, and contestedFor how long it is remembered: whoever else writes it finds ours in between.
 const (
 	contestedTimes = 2
 	contestedEvery = 10 * time.Minute
+	contestedFor   = 5 * time.Minute
 )
 
 func (t *truth) joined(generation int) {
@@ -213,10 +215,11 @@ func (h *herder) stored(view *storage.ConfigState) []herd.Stored {
 // contested warns of statuses that others keep storing: of another cluster with the same topics, or of a worker
 // by the same name.
 func (h *herder) contested(now []herd.Stored) {
-	kept := map[state.TaskID]contention{}
+	maps.DeleteFunc(h.truth.contested, func(_ state.TaskID, c contention) bool { return time.Since(c.last) > contestedFor })
 	for _, s := range now {
 		c := h.truth.contested[s.ID]
 		c.times++
+		c.last = time.Now()
 		if c.times >= contestedTimes && time.Since(c.warned) >= contestedEvery {
 			c.warned = time.Now()
 			if s.WorkerID == h.env.WorkerID {
@@ -227,7 +230,9 @@ func (h *herder) contested(now []herd.Stored) {
 					"worker", s.WorkerID, "connector", s.ID.Connector, "task", s.ID.Task, "group.id", h.env.Worker.GroupID, "status.storage.topic", h.env.Worker.StatusTopic.Name)
 			}
 		}
-		kept[s.ID] = c
+		if h.truth.contested == nil {
+			h.truth.contested = map[state.TaskID]contention{}
+		}
+		h.truth.contested[s.ID] = c
 	}
-	h.truth.contested = kept
 }

@@ -168,8 +168,7 @@ func (m *Member) live(ctx context.Context) error {
 			m.forget()
 			reason = errBusy.Error()
 		case errors.Is(err, kafka.ErrUnknownMember):
-			m.forget() // it keeps what it runs, and tells so when it joins as a new member
-			reason = "the group didn't know the member any more"
+			reason = m.evicted(ctx)
 		case errors.Is(err, kafka.ErrRebalance), errors.Is(err, kafka.ErrGeneration):
 			reason = "another rebalance began"
 		case kafka.Classify(err) == kafka.Retriable:
@@ -241,9 +240,7 @@ func (m *Member) beaten(ctx context.Context, err error) (reason string) {
 		m.forget()
 		return errBusy.Error()
 	case errors.Is(err, kafka.ErrUnknownMember):
-		m.log.Warn("group doesn't know the member any more", "member", m.id)
-		m.forget()
-		return "the group didn't know the member any more"
+		return m.evicted(ctx)
 	case errors.Is(err, kafka.ErrGeneration):
 		return "the group is in another generation"
 	case kafka.Classify(err) == kafka.Retriable:
@@ -277,6 +274,21 @@ func (m *Member) lose(ctx context.Context) {
 		m.parked = &parked{Assignment: *m.current, protocol: m.protocol, generation: m.lastGeneration, delayed: m.delayed}
 	}
 	m.current = nil
+}
+
+// evicted is a member that the coordinator has removed: its session had expired, while the process was frozen
+// for instance, and others may run what it ran. The owner stops everything, so that what is this worker's still
+// begins where it was committed last. A leader of ours knows what the worker ran and gives back what nobody has;
+// for one in Java, with which it would wait for scheduled.rebalance.max.delay.ms, the next member claims it.
+func (m *Member) evicted(ctx context.Context) (reason string) {
+	m.log.Warn("the coordinator removed this worker from the group: its session had expired", "member", m.id)
+	had := m.current
+	m.lose(ctx)
+	m.forget()
+	if had != nil && !had.HandsOver && had.Error == NoError && m.protocol != Eager {
+		m.current = had
+	}
+	return "the group didn't know the member any more"
 }
 
 // forget ends the membership on this side: the next join is a new member's.

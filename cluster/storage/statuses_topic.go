@@ -142,6 +142,10 @@ func (s *TopicStatusStore) late(key string, st state.Status) bool {
 	if !ok || st.WorkerID == own.WorkerID || st.Generation >= own.Generation {
 		return false
 	}
+	if st.State.Alive() {
+		s.slog.Warn("another worker says that it runs what this one runs: it was frozen or cut off, or another Connect cluster, with another group.id, uses the same internal topics",
+			"key", key, "worker", st.WorkerID, "generation", st.Generation, "own_generation", own.Generation)
+	}
 	s.enqueue(key, own, func() bool { return true })
 	return true
 }
@@ -301,8 +305,9 @@ func (s *TopicStatusStore) applyTask(key string, value []byte, when written) err
 		return nil
 	}
 	// A worker that gave a task up may say so after the one that took it over began to run it, when
-	// rebalances come quickly.
-	if cached := tasks[id.Task]; st.State == state.Unassigned && cached.State == state.Running && cached.Generation >= st.Generation {
+	// rebalances come quickly. What one worker says comes in order.
+	if cached := tasks[id.Task]; st.State == state.Unassigned && cached.State == state.Running &&
+		cached.WorkerID != st.WorkerID && cached.Generation >= st.Generation {
 		return nil
 	}
 	if tasks == nil {

@@ -302,7 +302,9 @@ func TestSafeStatuses(t *testing.T) {
 		{false, "w2", 9, state.Running, "RUNNING RUNNING"},
 		{false, "w1", 9, state.Unassigned, "RUNNING UNASSIGNED"}, // a task that runs keeps running
 		{false, "w1", 10, state.Unassigned, "UNASSIGNED UNASSIGNED"},
-		{false, "w1", 1, state.Running, "RUNNING RUNNING"}, // without safety anything goes
+		{false, "w2", 11, state.Running, "RUNNING RUNNING"},
+		{false, "w2", 11, state.Unassigned, "UNASSIGNED UNASSIGNED"}, // the worker that ran it says that it doesn't any more
+		{false, "w1", 1, state.Running, "RUNNING RUNNING"},           // without safety anything goes
 	} {
 		if got := put(tt.safe, tt.worker, tt.generation, tt.word); got != tt.want {
 			t.Errorf("%d: %+v: %s", i, tt, got)

@@ -1,9 +1,12 @@
 package kafkatest
 
 import (
+	"context"
 	"errors"
 	"net"
 	"sync"
+
+	"github.com/troupe-connect/troupe/cluster/kafka"
 )
 
 type netState uint8
@@ -127,4 +130,53 @@ func (c *conn) Close() error {
 		err = c.Conn.Close()
 	})
 	return err
+}
+
+// Link is the connections of one client or of one worker to the cluster, which can be cut while those of others
+// stay.
+type Link struct {
+	cluster *Cluster
+	mu      sync.Mutex
+	cut     bool
+	conns   map[net.Conn]bool
+}
+
+// Link makes a link.
+func (c *Cluster) Link() *Link { return &Link{cluster: c, conns: map[net.Conn]bool{}} }
+
+// Option is to a client of the link what Cluster.Option is to others.
+func (l *Link) Option() kafka.Option { return kafka.WithDialer(l.dial) }
+
+func (l *Link) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cut {
+		return nil, errCut
+	}
+	conn, err := l.cluster.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	l.conns[conn] = true
+	return conn, nil
+}
+
+var errCut = errors.New("the link is cut")
+
+// Cut breaks the connections and lets none be made until Mend.
+func (l *Link) Cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = true
+	for conn := range l.conns {
+		conn.Close() //nolint:errcheck // it is meant to break
+	}
+	clear(l.conns)
+}
+
+// Mend undoes Cut.
+func (l *Link) Mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = false
 }
