@@ -80,7 +80,7 @@ func (c catalog) enrichOne(def *config.Def, of linkKind, alias string) (*config.
 			Name: typeKey, Type: config.Class, Required: true, Importance: config.High,
 			Validator: c.linkType(of, alias), Doc: "Class of the " + of.title + " " + alias + ".",
 			Group: group, Order: 0, Width: config.WidthLong, DisplayName: of.iface + " type for " + alias,
-			Recommender: c.classes(of.kind),
+			Recommender: c.classes(of.kind), Missing: c.notBuiltIn(of.kind),
 		},
 		config.Key{
 			Name: versionKey, Type: config.String, Default: c.latest(name, of.kind), Importance: config.High,
@@ -101,6 +101,14 @@ func (c catalog) enrichOne(def *config.Def, of linkKind, alias string) (*config.
 		return def, nil //nolint:nilerr // the validators of type and version say what is wrong
 	}
 	return def.Embed(prefix, group, 2, own)
+}
+
+// notBuiltIn says more about a class that isn't there.
+func (c catalog) notBuiltIn(kind plugin.Kind) func(string) string {
+	if c.reg == nil {
+		return nil
+	}
+	return func(class string) string { return c.reg.NotBuiltIn(kind, class) }
 }
 
 // linkDef is the definition of a transform's or predicate's own settings, with those that every

@@ -142,6 +142,9 @@ type Key struct {
 	DisplayName string // a Def makes it the name when it is empty
 	Dependents  []string
 	Recommender Recommender
+	// Missing says more about a class that there is none of, for the error; only of CLASS settings,
+	// and only where a Def knows the classes there are. "" is nothing, as is a nil Missing.
+	Missing func(class string) string
 	// Internal settings work but are not documented.
 	Internal bool
 }

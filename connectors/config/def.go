@@ -52,7 +52,7 @@ func (d *Def) With(keys ...Key) (*Def, error) {
 			return nil, err
 		}
 		if name, ok := k.Default.(string); ok && k.Type == Class {
-			if _, err := c.class(k.Name, name); err != nil {
+			if _, err := c.class(&k, name); err != nil {
 				return nil, err
 			}
 		}

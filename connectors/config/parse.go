@@ -80,7 +80,7 @@ func (d *Def) value(k *Key, find lookup) (any, error) {
 	case st == null:
 		return nil, nil
 	case st == given && k.Type == Class:
-		return d.class(k.Name, text)
+		return d.class(k, text)
 	case st == given:
 		return ParseType(k.Name, text, k.Type)
 	case k.Required:
@@ -89,15 +89,20 @@ func (d *Def) value(k *Key, find lookup) (any, error) {
 	return k.Default, nil
 }
 
-func (d *Def) class(name, text string) (any, error) {
+func (d *Def) class(k *Key, text string) (any, error) {
 	if d.classes == nil {
-		return ParseType(name, text, Class)
+		return ParseType(k.Name, text, Class)
 	}
-	class, ok := d.classes(java.Trim(text))
-	if !ok {
-		return nil, noClass(name, text)
+	name := java.Trim(text)
+	if class, ok := d.classes(name); ok {
+		return class, nil
 	}
-	return class, nil
+	if k.Missing != nil {
+		if more := k.Missing(name); more != "" {
+			return nil, Invalid(k.Name, text, "Class "+text+" could not be found. "+more)
+		}
+	}
+	return nil, noClass(k.Name, text)
 }
 
 func noClass(name, text string) error {

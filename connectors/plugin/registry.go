@@ -184,8 +184,29 @@ func (r *Registry) class(kinds []Kind, name string) (string, error) {
 		return "", errs.Connect.New("More than one %s matches alias %s. Please use full package and class name instead. Classes found: %s",
 			strings.TrimSuffix(t.many, "s"), name, strings.Join(found, ", "))
 	}
-	return "", errs.Connect.New("Failed to find any class that implements %s and which name matches %s, available %s are: %s",
+	message := fmt.Sprintf("Failed to find any class that implements %s and which name matches %s, available %s are: %s",
 		t.java, name, t.many, r.list(kinds))
+	if more := r.NotBuiltIn(kinds[0], name); more != "" {
+		message += ". " + more
+	}
+	return "", errs.Connect.New("%s", message)
+}
+
+// NotBuiltIn says of the full name of a class that there is no plugin of, which families of classes
+// there are: whoever asks for a class of another maker learns from it whether that maker's are built
+// in at all. It is "" for a name without a package, and for kinds that have no families.
+func (r *Registry) NotBuiltIn(kind Kind, class string) string {
+	if kind != Transformation && kind != Predicate || !strings.Contains(class, ".") {
+		return ""
+	}
+	var families []string
+	for _, e := range r.entries {
+		if family := e.desc.Class[:strings.LastIndexByte(e.desc.Class, '.')+1]; e.kind == kind && family != "" {
+			families = addNew(families, family+"*")
+		}
+	}
+	t, _ := kind.trait()
+	return fmt.Sprintf("It is not built in. Built in are the %s %s", t.many, strings.Join(families, ", "))
 }
 
 // of are the versions of a class in the kinds, oldest first.

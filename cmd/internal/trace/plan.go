@@ -280,7 +280,7 @@ func refusal(path string, infos config.Infos, registry *plugin.Registry) error {
 }
 
 // unknownClass is how the JVM says that a class isn't there.
-var unknownClass = regexp.MustCompile(`Class (\S+) could not be found\.$`)
+var unknownClass = regexp.MustCompile(`Class (\S+) could not be found\.( |$)`)
 
 // hint proposes the full name of a class for one that could not be found: of nested classes Java
 // knows no short name.
