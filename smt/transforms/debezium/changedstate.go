@@ -1,6 +1,8 @@
 package debezium
 
 import (
+	"slices"
+
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/java"
@@ -70,12 +72,14 @@ func (t *changedState) Apply(r *data.Record) (*data.Record, error) {
 			return nil, err
 		}
 	}
+	headers := slices.Grow(slices.Clip(r.Headers), 2)
 	if t.changed != "" {
-		r.Headers = r.Headers.Add(t.changed, t.changedList, changed)
+		headers = append(headers, data.Header{Key: t.changed, Schema: t.changedList, Value: changed})
 	}
 	if t.unchanged != "" {
-		r.Headers = r.Headers.Add(t.unchanged, t.unchangedIs, unchanged)
+		headers = append(headers, data.Header{Key: t.unchanged, Schema: t.unchangedIs, Value: unchanged})
 	}
+	r.Headers = headers
 	return r, nil
 }
 
@@ -97,29 +101,24 @@ func (t *changedState) compare(before, after any) (changed, unchanged []any, err
 		t.rows.Put(now.Schema(), names)
 	}
 	same := now.Schema() == then.Schema()
-	split := make([]any, len(names)) // what changed from the front, the rest behind it
-	differ := make([]bool, len(names))
-	n := 0
-	for i, name := range names {
-		old, j := any(nil), i
+	split := make([]any, len(names)) // what changed from the front, the rest from the back
+	n, rest := 0, len(names)
+	for i, name := range slices.Backward(names) { // so that the rest is in order
+		j := i
 		if !same {
 			if j = then.Schema().FieldIndex(name.(string)); j < 0 {
 				_, err := named(then, name.(string))
 				return nil, nil, err
 			}
 		}
-		old = then.At(j)
-		if differ[i] = !data.Equal(now.At(i), old); differ[i] {
+		if data.Equal(now.At(i), then.At(j)) {
+			rest--
+			split[rest] = name
+		} else {
+			split[n] = name
 			n++
 		}
 	}
-	changed, unchanged = split[0:0:n], split[n:n]
-	for i, name := range names {
-		if differ[i] {
-			changed = append(changed, name)
-		} else {
-			unchanged = append(unchanged, name)
-		}
-	}
-	return changed, unchanged, nil
+	slices.Reverse(split[:n])
+	return split[:n:n], split[n:], nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
+	"github.com/troupe-connect/troupe/connectors/java"
 	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
@@ -95,7 +96,7 @@ func (t *decodeMessage) content(s *data.Struct) (*data.Struct, error) {
 	if !ok {
 		return nil, errs.IllegalState.New("the message has no %s", contentField)
 	}
-	text := strings.ToValidUTF8(string(raw), "\uFFFD")
+	text := java.Text(raw)
 	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
 		return nil, errs.IllegalArgument.New("Unable to parse logical decoding message content JSON string '%s'", text)
 	}

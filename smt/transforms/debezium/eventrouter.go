@@ -8,6 +8,7 @@ import (
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/java"
+	"github.com/troupe-connect/troupe/smt"
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
@@ -25,6 +26,7 @@ type eventRouter struct {
 	emptyIsTombstone              bool
 	invalidOp                     int
 	json                          *jsonPayload // nil: text stays text
+	events                        smt.SchemaCache[*outboxEvent]
 	envelopes                     map[envelopeKey]*data.Schema
 	last                          envelopeKey
 	lastEnvelope                  *data.Schema
@@ -79,11 +81,12 @@ func (t *eventRouter) Apply(r *data.Record) (*data.Record, error) {
 	if r.Value == nil {
 		return nil, nil
 	}
-	if !isEnvelope(r.ValueSchema) {
+	e := t.plan(r.ValueSchema)
+	if !e.envelope {
 		return r, nil
 	}
 	out := *r
-	keep, err := t.event(&out)
+	keep, err := t.event(&out, e)
 	if err != nil || !keep {
 		return nil, err
 	}
@@ -106,35 +109,40 @@ func (t *eventRouter) ApplySink(r *data.SinkRecord) (bool, error) {
 }
 
 // event makes the event of a row; false is for what the outbox pattern has no use for.
-func (t *eventRouter) event(r *data.Record) (bool, error) {
+func (t *eventRouter) event(r *data.Record, e *outboxEvent) (bool, error) {
 	s, err := kit.Struct(r.Value, "Detect Debezium Operation")
 	if err != nil {
 		return false, err
 	}
-	op, ok, err := textOf(s, opField)
-	switch {
-	case err != nil:
+	v, err := typed(s, r.ValueSchema, e.op, opField, data.String)
+	if err != nil {
 		return false, err
-	case !ok:
+	}
+	switch v {
+	case nil:
 		return false, errs.IllegalState.New(errNullReference, opField)
-	case op == opDelete:
+	case opDelete:
 		return false, nil
-	case op == opUpdate:
+	case opUpdate:
 		return false, t.unexpected(r)
 	}
-	i, err := fieldOf(r.ValueSchema, afterField)
-	if err != nil {
-		return false, err
+	if e.afterErr != nil {
+		return false, e.afterErr
 	}
-	after, err := named(s, afterField)
-	if err != nil {
+	after := any(nil)
+	if s.Schema() == r.ValueSchema {
+		after = stored(s, e.after)
+	} else if after, err = named(s, afterField); err != nil {
 		return false, err
 	}
 	row, err := kit.Struct(after, "Read Outbox Event")
 	if err != nil {
 		return false, err
 	}
-	return true, t.route(r, s, row, r.ValueSchema.Fields()[i].Schema)
+	if e.rowErr != nil {
+		return false, e.rowErr
+	}
+	return true, t.route(r, e, s, row)
 }
 
 func (t *eventRouter) unexpected(r *data.Record) error {
@@ -150,42 +158,39 @@ func (t *eventRouter) unexpected(r *data.Record) error {
 }
 
 // route makes the record the event of a row of the outbox table.
-func (t *eventRouter) route(r *data.Record, s, row *data.Struct, schema *data.Schema) error {
-	if _, err := fieldsOf(schema); err != nil {
-		return err
-	}
-	field, ok := schema.Field(t.payload)
-	if !ok {
+func (t *eventRouter) route(r *data.Record, e *outboxEvent, s, row *data.Struct) error {
+	if e.payload < 0 {
 		return errs.Connect.New("Unable to find payload field %s in event", t.payload)
 	}
-	at, err := t.timestamp(s, row)
+	at, err := t.timestamp(r.ValueSchema, e, s, row)
 	if err != nil {
 		return err
 	}
 	r.Headers = slices.Grow(slices.Clip(r.Headers), 1+len(t.columns))
-	if err := addHeader(r, "id", row, schema, t.id); err != nil {
+	if err := e.addHeader(r, "id", row, e.id, t.id); err != nil {
 		return err
 	}
-	payload, err := named(row, t.payload)
+	payload, err := e.column(row, e.payload, t.payload)
 	if err != nil {
 		return err
 	}
-	payloadSchema := field.Schema
+	payloadSchema := e.row.Fields()[e.payload].Schema
 	if t.json != nil {
 		payloadSchema, payload = t.expand(r, payloadSchema, payload)
 	}
-	route, routed, err := textOf(row, t.routeBy)
+	v, err := typed(row, e.row, e.route, t.routeBy, data.String)
 	if err != nil {
 		return err
 	}
+	route, routed := v.(string)
 	r.Partition = data.Partition{}
 	var value *data.Struct
 	if t.enveloped {
-		if value, err = t.envelope(row, schema, payloadSchema, payload, route); err != nil {
+		if value, err = t.envelope(e, row, payloadSchema, payload, route); err != nil {
 			return err
 		}
 	}
-	if err := t.place(r, row, schema, value); err != nil {
+	if err := t.place(r, e, row, value); err != nil {
 		return err
 	}
 	text, isText := payload.(string)
@@ -197,12 +202,12 @@ func (t *eventRouter) route(r *data.Record, s, row *data.Struct, schema *data.Sc
 	default:
 		r.ValueSchema, r.Value = payloadSchema, payload
 	}
-	if r.Key, err = named(row, t.key); err != nil {
+	if r.Key, err = e.column(row, e.key, t.key); err != nil {
 		return err
 	}
 	r.KeySchema = data.StringSchema
-	if f, ok := schema.Field(t.key); ok {
-		r.KeySchema = f.Schema
+	if e.key >= 0 {
+		r.KeySchema = e.row.Fields()[e.key].Schema
 	}
 	r.Timestamp = at
 	if !routed {
@@ -212,21 +217,21 @@ func (t *eventRouter) route(r *data.Record, s, row *data.Struct, schema *data.Sc
 	return err
 }
 
-// addHeader adds a column as a header.
-func addHeader(r *data.Record, name string, row *data.Struct, schema *data.Schema, column string) error {
-	v, err := named(row, column)
+// addHeader adds a column as a header. i is its place in the row's schema.
+func (e *outboxEvent) addHeader(r *data.Record, name string, row *data.Struct, i int, column string) error {
+	v, err := e.column(row, i, column)
 	if err != nil {
 		return err
 	}
-	f, ok := schema.Field(column)
-	if !ok {
+	if i < 0 {
 		return errs.Connect.New("Unable to find event-id field %s in event", column)
 	}
-	if v == nil || f.Schema.Name() != "" || !f.Schema.Type().Primitive() {
-		r.Headers, err = r.Headers.AddChecked(name, f.Schema, v)
+	schema := e.row.Fields()[i].Schema
+	if data.ValidateValue(schema, v) != nil { // the bare value of a logical type will do for a header too
+		r.Headers, err = r.Headers.AddChecked(name, schema, v)
 		return err
 	}
-	r.Headers = append(r.Headers, data.Header{Key: name, Schema: f.Schema, Value: v})
+	r.Headers = append(r.Headers, data.Header{Key: name, Schema: schema, Value: v})
 	return nil
 }
 
@@ -238,9 +243,9 @@ const (
 )
 
 // timestamp is the event's: of its column, or of the change.
-func (t *eventRouter) timestamp(s, row *data.Struct) (time.Time, error) {
+func (t *eventRouter) timestamp(schema *data.Schema, e *outboxEvent, s, row *data.Struct) (time.Time, error) {
 	changed := func() (time.Time, error) {
-		v, err := s.GetTyped("ts_ms", data.Int64)
+		v, err := typed(s, schema, e.changed, "ts_ms", data.Int64)
 		if ms, ok := v.(int64); ok {
 			return time.UnixMilli(ms).UTC(), nil
 		}
@@ -303,10 +308,10 @@ func (t *eventRouter) expand(r *data.Record, schema *data.Schema, payload any) (
 }
 
 // envelope is the value with the payload in it and room for the columns that are placed there.
-func (t *eventRouter) envelope(row *data.Struct, rowSchema, payloadSchema *data.Schema, payload any, route string) (*data.Struct, error) {
-	k := envelopeKey{payload: payloadSchema, row: rowSchema, route: route}
+func (t *eventRouter) envelope(e *outboxEvent, row *data.Struct, payloadSchema *data.Schema, payload any, route string) (*data.Struct, error) {
+	k := envelopeKey{payload: payloadSchema, row: e.row, route: route}
 	if t.hasVersion {
-		v, err := row.GetTyped(t.version, data.Int32)
+		v, err := typed(row, e.row, e.versioned, t.version, data.Int32)
 		if err != nil {
 			return nil, err
 		}
@@ -373,18 +378,18 @@ func routedName(name, route string) string {
 }
 
 // place puts the further columns where they belong.
-func (t *eventRouter) place(r *data.Record, row *data.Struct, schema *data.Schema, value *data.Struct) error {
-	for _, c := range t.columns {
+func (t *eventRouter) place(r *data.Record, e *outboxEvent, row, value *data.Struct) error {
+	for i, c := range t.columns {
 		if t.ignoreMissing && row.Schema().FieldIndex(c.column) < 0 {
 			continue
 		}
 		switch c.where {
 		case inHeader:
-			if err := addHeader(r, c.alias, row, schema, c.column); err != nil {
+			if err := e.addHeader(r, c.alias, row, e.columns[i], c.column); err != nil {
 				return err
 			}
 		case inEnvelope:
-			v, err := named(row, c.column)
+			v, err := e.column(row, e.columns[i], c.column)
 			if err != nil {
 				return err
 			}
@@ -392,7 +397,7 @@ func (t *eventRouter) place(r *data.Record, row *data.Struct, schema *data.Schem
 				return err
 			}
 		case inPartition:
-			v, err := row.GetTyped(c.column, data.Int32)
+			v, err := typed(row, e.row, e.columns[i], c.column, data.Int32)
 			if err != nil {
 				return err
 			}

@@ -155,7 +155,10 @@ func (in *inserter) value(field string, old *data.Struct, schema *data.Schema, l
 			if err != nil {
 				return nil, err
 			}
-			v = made
+			if err := kit.Set(s, at, made); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		s.SetAt(at, v)
 	}
@@ -182,7 +185,9 @@ func (in *inserter) value(field string, old *data.Struct, schema *data.Schema, l
 				}
 			}
 		}
-		s.SetAt(f.Index, inner)
+		if err := kit.Set(s, f.Index, inner); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }

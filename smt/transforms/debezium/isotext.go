@@ -2,7 +2,6 @@ package debezium
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -186,9 +185,10 @@ func (t isoTime) at(offset int64) isoTime {
 
 // dateTime is the text that parseISODateTime reads.
 func (t isoTime) dateTime() string {
-	date := time.Unix(t.local, 0).UTC()
+	const day = 24 * 3600
+	year, month, dayOfMonth := time.Unix(t.local, 0).UTC().Date()
 	b := make([]byte, 0, 40)
-	switch year := date.Year(); {
+	switch {
 	case year > 9999:
 		b = append(b, '+')
 		b = strconv.AppendInt(b, int64(year), 10)
@@ -198,26 +198,29 @@ func (t isoTime) dateTime() string {
 	default:
 		b = pad(b, year, 4)
 	}
-	b = pad(append(b, '-'), int(date.Month()), 2)
-	b = pad(append(b, '-'), date.Day(), 2)
+	b = pad(append(b, '-'), int(month), 2)
+	b = pad(append(b, '-'), dayOfMonth, 2)
 	b = append(b, 'T')
-	return string(t.appendClock(b, date.Hour(), date.Minute(), date.Second()))
+	return string(t.appendClock(b, int((t.local%day+day)%day)))
 }
 
 // time is the text that parseISOTime reads.
 func (t isoTime) time() string {
 	const day = 24 * 3600
 	s := int((t.local%day + day) % day)
-	return string(t.appendClock(make([]byte, 0, 32), s/3600, s/60%60, s%60))
+	return string(t.appendClock(make([]byte, 0, 32), s))
 }
 
-func (t isoTime) appendClock(b []byte, hour, minute, second int) []byte {
-	b = pad(b, hour, 2)
-	b = pad(append(b, ':'), minute, 2)
-	b = pad(append(b, ':'), second, 2)
+// appendClock appends the time of day, in seconds, with its fraction and the offset.
+func (t isoTime) appendClock(b []byte, seconds int) []byte {
+	b = pad(b, seconds/3600, 2)
+	b = pad(append(b, ':'), seconds/60%60, 2)
+	b = pad(append(b, ':'), seconds%60, 2)
 	if t.nanos > 0 {
-		digits := string(pad(nil, int(t.nanos), 9))
-		b = append(append(b, '.'), strings.TrimRight(digits, "0")...)
+		b = pad(append(b, '.'), int(t.nanos), 9)
+		for b[len(b)-1] == '0' {
+			b = b[:len(b)-1]
+		}
 	}
 	offset := int(t.offset)
 	switch {

@@ -1,13 +1,7 @@
 package debezium
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
-	"math"
 	"math/big"
-	"strconv"
-	"strings"
 
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -40,106 +34,6 @@ func (o *jsonObject) put(name string, value any) {
 		}
 	}
 	o.names, o.values = append(o.names, name), append(o.values, value)
-}
-
-const maxJSONDepth = 1000 // as the Java parser has it
-
-// parseJSONPayload reads text that begins with an object or array. What follows the first value is
-// ignored.
-func parseJSONPayload(text string) (any, error) {
-	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
-		if text == "" {
-			return nil, errors.New("empty text is no JSON")
-		}
-		return nil, errs.IllegalArgument.New("Unable to parse payload starting with '%s'", string([]rune(text)[:1]))
-	}
-	d := json.NewDecoder(strings.NewReader(text))
-	d.UseNumber()
-	return readJSON(d, 0)
-}
-
-func readJSON(d *json.Decoder, depth int) (any, error) {
-	token, err := d.Token()
-	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, err
-	}
-	if depth > maxJSONDepth {
-		return nil, errs.IllegalArgument.New("JSON is nested deeper than %d levels", maxJSONDepth)
-	}
-	switch v := token.(type) {
-	case json.Delim:
-		if v == '[' {
-			return readJSONArray(d, depth)
-		}
-		return readJSONObject(d, depth)
-	case json.Number:
-		return jsonNumber(string(v))
-	}
-	return token, nil
-}
-
-func readJSONArray(d *json.Decoder, depth int) (any, error) {
-	list := []any{}
-	for d.More() {
-		v, err := readJSON(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	_, err := d.Token()
-	return list, noEOF(err)
-}
-
-func readJSONObject(d *json.Decoder, depth int) (any, error) {
-	o := &jsonObject{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return nil, noEOF(err)
-		}
-		name, _ := token.(string)
-		v, err := readJSON(d, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		o.put(name, v)
-	}
-	_, err := d.Token()
-	return o, noEOF(err)
-}
-
-func noEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-func jsonNumber(text string) (any, error) {
-	const maxDigits = 1000 // as the Java parser has it
-	if len(text) > maxDigits {
-		return nil, errs.IllegalArgument.New("a number in JSON is longer than %d digits", maxDigits)
-	}
-	if strings.ContainsAny(text, ".eE") {
-		f, err := strconv.ParseFloat(text, 64)
-		if err != nil && !math.IsInf(f, 0) {
-			return nil, err
-		}
-		return f, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		big, _ := new(big.Int).SetString(text, 10)
-		return big, nil
-	}
-	if int64(int32(n)) == n {
-		return int32(n), nil
-	}
-	return n, nil
 }
 
 // jsonPayload makes schemas of JSON.
