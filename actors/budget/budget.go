@@ -49,6 +49,20 @@ func (b *Budget) Clear() { *b = Budget{} }
 // Restarts is the number of automatic restarts since Clear.
 func (b *Budget) Restarts() int { return b.total }
 
+// Left is how many restarts of failures of unknown class are left at now; -1 without a limit.
+func (b *Budget) Left(p Policy, now time.Time) int {
+	if p.Max < 0 {
+		return -1
+	}
+	used := 0
+	for _, t := range b.restarts[Unknown] {
+		if now.Sub(t) < p.Window {
+			used++
+		}
+	}
+	return max(p.Max-used, 0)
+}
+
 // Next judges the failure of what ran. random is in [0,1).
 func (b *Budget) Next(p Policy, f Failure, now time.Time, random float64) Verdict {
 	again := f.Place != "" && f.Place == b.place

@@ -13,6 +13,7 @@ import (
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/budget"
 	"github.com/troupe-connect/troupe/actors/task"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/state"
 )
 
@@ -40,10 +41,15 @@ type slot struct {
 	timer    *act.Timer
 	waiting  []act.Reply[struct{}] // for the next start
 	forget   bool                  // its parent waits for Stopped
+
+	numbers *metrics.Task      // of a task; nil for none
+	object  *metrics.Connector // of the connector object; nil for none
+	begun   bool               // the outcome of the start is counted
 }
 
 func (s *Supervisor) set(sl *slot, st state.State, trace string) {
 	sl.state, sl.trace, sl.note = st, trace, ""
+	s.count(sl)
 	s.tell(sl)
 }
 
@@ -72,13 +78,14 @@ func (s *Supervisor) spawn(sl *slot) {
 	sl.inc++
 	sl.stopping, sl.again = false, false
 	sl.budget.Started(time.Now())
+	sl.begun = false
 	var props *actor.Props
 	if sl.task == ConnectorTask {
 		props = s.make.Instance(sl.inc, sl.props)
 	} else {
 		props = s.make.Task(task.Spec{
 			ID: state.TaskID{Connector: s.name, Task: sl.task}, Inc: sl.inc, Generation: sl.generation,
-			Connector: sl.connector, Props: sl.props, Target: s.target,
+			Connector: sl.connector, Props: sl.props, Target: s.target, Numbers: sl.numbers,
 		})
 	}
 	pid, err := s.ctx.SpawnNamed(props, childName(sl))
@@ -152,6 +159,7 @@ func (s *Supervisor) gone(sl *slot, abandoned bool) {
 	}
 	s.answer(sl, act.ErrGone)
 	if sl.forget {
+		s.uncount(sl)
 		delete(s.slots, sl.task)
 		s.births[sl.task] = sl.inc
 		s.ctx.Send(s.ctx.Parent(), Stopped{s.name, sl.task, abandoned})
@@ -177,6 +185,7 @@ func (s *Supervisor) failed(sl *slot, f *act.Failure) {
 	}
 	v := sl.budget.Next(sl.policy, budget.Judge(f), time.Now(), rand.Float64())
 	s.answer(sl, f)
+	s.countFailure(sl, f, v)
 	log := s.logOf(sl).With("restarts", sl.budget.Restarts(), "class", v.Class.String(), "because", v.Why, "err", f)
 	if f.Stack != "" {
 		log = log.With("stack", f.Stack)

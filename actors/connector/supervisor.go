@@ -121,6 +121,7 @@ func (s *Supervisor) Receive(c actor.Context) {
 		for _, sl := range s.slots {
 			sl.timer.Stop()
 			s.answer(sl, act.ErrGone)
+			s.uncount(sl)
 		}
 	}
 }
@@ -142,6 +143,7 @@ func (s *Supervisor) startConnector(m StartConnector) {
 	sl.wanted, sl.forget = true, false
 	sl.props, sl.connector = m.Props, m.Props
 	sl.version = s.version(m.Props)
+	s.show(sl, m.Props)
 	sup := s.policies(m.Props)
 	sl.policy = sup.Connector
 	for n, t := range s.slots {
@@ -220,6 +222,7 @@ func (s *Supervisor) startTask(m StartTask) {
 	sl.wanted, sl.forget = true, false
 	sl.connector, sl.props, sl.generation = m.Connector, m.Props, m.Generation
 	sl.version = s.version(m.Connector)
+	s.show(sl, m.Connector)
 	sl.policy = s.policies(m.Connector).Task
 	sl.budget.Clear()
 	s.stop(sl, s.deadline(), true)
@@ -293,6 +296,9 @@ func (s *Supervisor) taskStalled(m task.Stalled) {
 	}
 	s.log.Warn("plugin call has not returned for a long time; the task is left as it is", attrs...)
 	s.note(s.slots[m.ID.Task], m.Inc, m.Text())
+	if sl := s.slots[m.ID.Task]; sl != nil && sl.note == m.Text() {
+		sl.numbers.Stalled(true)
+	}
 }
 
 // connectorStalled is the same of the connector object.
@@ -312,6 +318,9 @@ func (s *Supervisor) note(sl *slot, inc int, text string) {
 		return
 	}
 	sl.note = text
+	if text == "" {
+		sl.numbers.Stalled(false)
+	}
 	if sl.state == state.Running || sl.state == state.Paused {
 		s.tell(sl)
 	}

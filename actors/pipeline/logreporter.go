@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/troupe-connect/troupe/cluster/metrics"
 )
 
 // LogReporter is errors.log.enable: a line per failed record, with where it lies if IncludeMessages
@@ -15,6 +17,8 @@ import (
 type LogReporter struct {
 	Log             *slog.Logger
 	IncludeMessages bool
+	// Numbers counts the lines, as the JVM does: those that were held back too; nil for nobody.
+	Numbers *metrics.ErrorCounts
 
 	mu    sync.Mutex
 	begun time.Time // of the window
@@ -29,6 +33,7 @@ const (
 
 // Report implements Reporter.
 func (l *LogReporter) Report(_ context.Context, p Problem) (Wait, error) {
+	l.Numbers.Logged()
 	if !l.mayLog(time.Now()) {
 		return nil, nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -64,6 +65,8 @@ type Policy struct {
 	Reporters     []Reporter
 	// Pending takes the reports that are under way, of sinks; nil drops them.
 	Pending *Pending
+	// Numbers counts what happens to records, as the JVM's task-error-metrics do; nil for nobody.
+	Numbers *metrics.ErrorCounts
 }
 
 const firstRetryDelay = 300 * time.Millisecond // as the JVM's RetryWithToleranceOperator
@@ -77,6 +80,8 @@ func (p *Policy) Recover(ctx context.Context, at At, err error, again func() err
 		return false, err // the task is to stop: the record is not at fault and must come again
 	}
 	attempts, begun := 1, time.Now()
+	p.Numbers.Failure(begun.UnixMilli())
+	retriable := passes(err)
 	for passes(err) && p.RetryTimeout != 0 {
 		delay, ok := p.retryDelay(attempts, time.Since(begun), rand.Float64())
 		if !ok {
@@ -88,20 +93,27 @@ func (p *Policy) Recover(ctx context.Context, at At, err error, again func() err
 			return false, context.Cause(ctx)
 		}
 		attempts++
+		p.Numbers.Retry()
 		if err = again(); err == nil {
 			return false, nil
 		}
+		p.Numbers.Failure(time.Now().UnixMilli())
 		if errors.Is(err, codecs.ErrInterrupted) {
 			return false, err
 		}
+	}
+	if retriable { // as the JVM counts: one more when it gives up
+		p.Numbers.Failure(time.Now().UnixMilli())
 	}
 	problem := Problem{Stage: at.Stage, Class: at.Class, Where: at.Where(), Err: err, Attempts: attempts, Record: at.Record, Unsent: at.Unsent}
 	if _, err := p.Report(ctx, problem); err != nil {
 		return false, err
 	}
 	if p.TolerateAll {
+		p.Numbers.Skipped()
 		return true, nil
 	}
+	p.Numbers.Error()
 	return false, Exceeded(problem)
 }
 

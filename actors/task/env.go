@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/troupe-connect/troupe/actors/deadletters"
@@ -82,9 +83,13 @@ func (r *runner) open() (flow, error) {
 	policy := &pipeline.Policy{
 		TolerateAll: conf.Errors.TolerateAll, RetryTimeout: conf.Errors.RetryTimeout, RetryDelayMax: conf.Errors.RetryDelayMax,
 	}
-	if conf.Errors.Log {
-		policy.Reporters = append(policy.Reporters, &pipeline.LogReporter{Log: r.log, IncludeMessages: conf.Errors.LogMessages})
+	if r.numbers != nil {
+		policy.Numbers = &r.numbers.Errors
 	}
+	if conf.Errors.Log {
+		policy.Reporters = append(policy.Reporters, &pipeline.LogReporter{Log: r.log, IncludeMessages: conf.Errors.LogMessages, Numbers: policy.Numbers})
+	}
+	r.describe(&conf, p)
 	if src, ok := p.(connectors.Source); ok {
 		return r.openSource(src, &conf, props, taskProps, conv, chain, policy)
 	}
@@ -203,8 +208,12 @@ func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, 
 	if err != nil {
 		return nil, err
 	}
+	opts := r.env.KafkaOptions
+	if r.numbers != nil {
+		opts = append(slices.Clip(opts), kafka.WithLag(r.numbers.Sink.SetLag))
+	}
 	consumer, err := kafka.NewConsumer(kafka.ConnectorConsumerProps(r.env.Worker.Props, props, id.Connector, id.Task),
-		conf.Sink.GroupID, conf.Sink.Topics, conf.Sink.TopicsRegex, r.log, r.env.KafkaOptions...)
+		conf.Sink.GroupID, conf.Sink.Topics, conf.Sink.TopicsRegex, r.log, opts...)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/settings"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -24,6 +25,8 @@ type runner struct {
 	log  *slog.Logger
 	tell func(state.State) // to the actor
 	note func(string)      // what keeps the task from its work; "" takes it back
+
+	numbers *metrics.Task // nil for none
 
 	// soft ends when the task is asked to stop: calls of the plugin get it. hard ends when the
 	// incarnation is given up: everything else that may block gets it, and lease is shut then.
@@ -64,7 +67,7 @@ type flow interface {
 }
 
 func newRunner(env *Env, spec Spec, log *slog.Logger, tell func(state.State), note func(string)) *runner {
-	r := &runner{env: env, spec: spec, log: log, tell: tell, note: note}
+	r := &runner{env: env, spec: spec, log: log, tell: tell, note: note, numbers: spec.Numbers}
 	r.stall.Store(int64(env.Worker.Supervisor.StallWarn))
 	r.gate.paused, r.gate.change = spec.Target == state.TargetPaused, make(chan struct{})
 	// The runner's life is the actor's to end, not that of whoever asked for the task.

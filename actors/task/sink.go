@@ -47,7 +47,8 @@ type sink struct {
 	without     time.Time // since when it has no partitions; zero if it has some
 	withoutTold bool
 
-	commits signals
+	commits  signals
+	activeAt time.Time // of countActive
 
 	lastTopic string // noted last
 	pending   pipeline.Pending
@@ -142,6 +143,7 @@ func (s *sink) loop() error {
 		}
 		s.sayWithout(now)
 		s.settleCommit(now)
+		s.countActive(now)
 		if err := s.lostLetter(); err != nil {
 			return err
 		}
@@ -283,6 +285,7 @@ func (s *sink) convert(records []*kafka.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
+	s.countRead(records)
 	where := func(i int) string { return deadletters.WhereConsumed(records[i]) }
 	return s.lane.Batch(host.Convert, where, func() (int, error) { return len(records), s.convertAll(records) })
 }
@@ -351,6 +354,7 @@ func (s *sink) put() error {
 	}
 	switch {
 	case err == nil:
+		s.countPut()
 		if !s.sieve.Waits() {
 			maps.Copy(s.current, s.consumed)
 		}
@@ -401,6 +405,7 @@ func (s *sink) rebalance(r *kafka.Rebalance) error {
 }
 
 func (s *sink) opened(r *kafka.Rebalance) error {
+	defer s.countPartitions()
 	if len(r.Partitions) > 0 {
 		s.hasPartitions()
 	}
@@ -458,7 +463,10 @@ func (s *sink) closePartitions(tps []data.TopicPartition, commit bool) error {
 	if len(safe) > 0 {
 		ctx, cancel := s.until(s.env.Worker.OffsetFlushTimeout)
 		defer cancel()
-		if cerr := s.consumer.Commit(ctx, safe); cerr != nil {
+		begun := time.Now()
+		cerr := s.consumer.Commit(ctx, safe)
+		s.countCommit(cerr, int64(s.commits.seq), begun)
+		if cerr != nil {
 			s.log.Error("offsets of closing partitions not committed, their records will come again", "err", cerr)
 		} else {
 			maps.Copy(s.committed, safe)
@@ -473,6 +481,7 @@ func (s *sink) closePartitions(tps []data.TopicPartition, commit bool) error {
 		delete(s.committed, tp)
 		delete(s.pausedByUs, tp)
 	}
+	s.countPartitions()
 	if len(s.assigned) == 0 && s.without.IsZero() {
 		s.without = time.Now()
 	}

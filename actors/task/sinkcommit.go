@@ -95,6 +95,7 @@ func (s *sink) commitAsync(now time.Time) error {
 	}
 	if err != nil {
 		s.log.Error("offsets not committed: preCommit failed; reading on from the last commit", "err", err)
+		s.numbers.Committed(false, time.Since(now), time.Now().UnixMilli())
 		return s.backToCommitted()
 	}
 	if len(safe) == 0 {
@@ -108,8 +109,10 @@ func (s *sink) commitAsync(now time.Time) error {
 	s.consumer.CommitAsync(s.hard, maps.Clone(safe), func(err error) {
 		s.commits.mu.Lock()
 		defer s.commits.mu.Unlock()
-		if s.commits.seq == seq { // else it was given up and an answer that late says nothing
+		if s.commits.seq == seq {
 			s.commits.done, s.commits.err = true, err
+		} else if s.numbers != nil { // it was given up, and an answer that late says nothing
+			s.numbers.Sink.Skipped(time.Now().UnixMilli())
 		}
 	})
 	return nil
@@ -139,6 +142,7 @@ func (s *sink) settleCommit(now time.Time) {
 	switch {
 	case c.pending == nil:
 	case c.done:
+		s.countCommit(c.err, int64(c.seq), c.begun)
 		if c.err != nil {
 			s.log.Error("offsets not committed, the next interval tries again", "err", c.err)
 		} else {
@@ -151,6 +155,7 @@ func (s *sink) settleCommit(now time.Time) {
 		c.pending, c.err = nil, nil
 	case now.Sub(c.begun) > s.env.Worker.OffsetFlushTimeout:
 		s.log.Warn("commit of offsets got no answer in time, the next interval tries again", "after", now.Sub(c.begun))
+		s.numbers.Committed(false, now.Sub(c.begun), now.UnixMilli())
 		c.pending = nil
 		c.seq++
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupe-connect/troupe/actors/act"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/state"
 )
 
@@ -24,6 +25,8 @@ type Spec struct {
 	Connector, Props map[string]string
 	// Target is STARTED or PAUSED.
 	Target state.TargetState
+	// Numbers are the task's, over all its incarnations; nil for none.
+	Numbers *metrics.Task
 }
 
 // Messages to a task.

@@ -11,7 +11,6 @@ import (
 	"github.com/troupe-connect/troupe/actors/act"
 	"github.com/troupe-connect/troupe/actors/api"
 	"github.com/troupe-connect/troupe/actors/herd"
-	"github.com/troupe-connect/troupe/actors/host"
 	"github.com/troupe-connect/troupe/actors/member"
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/actors/task"
@@ -105,7 +104,7 @@ func (d *Distributed) newEnv() *task.Env {
 	env := &task.Env{
 		Log: d.cfg.Log, Registry: d.cfg.Registry, Worker: w, WorkerID: d.cfg.WorkerID, Resolve: d.cfg.Resolve,
 		Offsets: d.offsets, Starts: task.NewSlots(w.Supervisor.StartConcurrency),
-		Host: host.New(d.cfg.Log), KafkaOptions: d.clientOptions(d.cfg.KafkaOptions), Metrics: d.cfg.Metrics,
+		Host: metered(d.cfg.Log, d.cfg.Metrics), KafkaOptions: d.clientOptions(d.cfg.KafkaOptions), Metrics: d.cfg.Metrics,
 	}
 	if w.TopicTracking {
 		env.Topics = func(id state.TaskID, topic string) { d.status.AddTopic(id, topic) }

@@ -50,6 +50,16 @@ type Worker struct {
 	offsets storage.OffsetStore
 }
 
+// metered is the door to plugins, counting into reg.
+func metered(log *slog.Logger, reg *metrics.Registry) *host.Host {
+	h := host.New(log)
+	h.Meter = task.Meter(reg)
+	if reg != nil {
+		reg.Worker.Watch(func() metrics.Live { return metrics.Live{Zombies: h.Zombies.Alive()} })
+	}
+	return h
+}
+
 // Start starts the actors. The worker runs until Stop, or until Done says that it gave up. An
 // error is of kind errs.Config: a setting that only the Kafka clients understand is wrong.
 func Start(cfg Config) (*Worker, error) {
@@ -64,7 +74,7 @@ func Start(cfg Config) (*Worker, error) {
 	env := &task.Env{
 		Log: cfg.Log, Registry: cfg.Registry, Worker: cfg.Settings, WorkerID: cfg.WorkerID, Resolve: cfg.Resolve,
 		Offsets: cfg.Offsets, Starts: task.NewSlots(cfg.Settings.Supervisor.StartConcurrency),
-		Host: host.New(cfg.Log), KafkaOptions: h.clientOptions(cfg.KafkaOptions), Metrics: cfg.Metrics,
+		Host: metered(cfg.Log, cfg.Metrics), KafkaOptions: h.clientOptions(cfg.KafkaOptions), Metrics: cfg.Metrics,
 	}
 	if cfg.Settings.TopicTracking {
 		env.Topics = func(id state.TaskID, topic string) { statuses.AddTopic(id, topic) }

@@ -168,6 +168,7 @@ func ofSource(name string, kind Kind, help string, f func(s *Source, now int64) 
 	return number(name, kind, help, func(s *Source, now int64) float64 {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.settle(now)
 		return f(s, now)
 	})
 }

@@ -45,8 +45,20 @@ func workerFamilies() []*Family {
 	return []*Family{
 		live("troupe_zombies", "Plugin calls that were given up after their deadline and have not returned yet.",
 			func(l Live) int64 { return int64(l.Zombies) }),
-		live("troupe_stalled_calls", "Plugin calls that have not returned for supervisor.task.stall.warn.ms.",
-			func(l Live) int64 { return int64(l.Stalled) }),
+		{
+			Name: "troupe_stalled_calls", Help: "Tasks whose plugin has not returned from a call for supervisor.task.stall.warn.ms.",
+			collect: func(s *Snapshot, _ int64, emit emit) {
+				n := 0
+				for _, t := range s.tasks {
+					t.mu.Lock()
+					if t.stalled {
+						n++
+					}
+					t.mu.Unlock()
+				}
+				emit(float64(n))
+			},
+		},
 		live("troupe_config_topic_lag_records", "Records of the config topic that this worker has not read yet.",
 			func(l Live) int64 { return l.ConfigLag }),
 		live("troupe_actor_mailbox_messages", "Messages that wait in the mailboxes of all actors.",

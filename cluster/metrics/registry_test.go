@@ -21,8 +21,11 @@ func world() *Registry {
 	src.Enter("RUNNING", begun)
 	r.Worker.TaskStarted(true, begun)
 	src.Batch(100, begun)
+	done := int64(0)
+	src.Source.Follow(func() int64 { return done }, begun)
 	src.Source.Polled(100, 20*time.Millisecond, begun)
-	src.Source.Written(60, 40, begun+1000)
+	src.Source.Dropped(40, begun+1000)
+	done = 60
 	src.Committed(true, 5*time.Millisecond, begun+2000)
 	src.Committed(false, time.Second, begun+2000)
 	src.Spent(Poll, 20*time.Millisecond)
@@ -200,6 +203,39 @@ func TestRestartsAreCounted(t *testing.T) {
 	task.Enter("RUNNING", begun+2600)
 	if task.restartAt != 0 {
 		t.Errorf("a running task still waits for its restart")
+	}
+}
+
+// What is written goes on over restarts; what Kafka refused and was let go is not written.
+func TestWrittenRecordsAreFollowed(t *testing.T) {
+	task := NewTask("c", 0, true, DefaultWindows())
+	done := int64(0)
+	task.Source.Follow(func() int64 { return done }, begun)
+	task.Source.Polled(10, time.Millisecond, begun)
+	written := func() (float64, float64) {
+		r := NewRegistry(DefaultWindows(), 0)
+		r.tasks[taskKey{"c", 0}] = task
+		return read(t, r, "source-task-metrics", "source-record-write-total", "c/0"),
+			read(t, r, "source-task-metrics", "source-record-active-count", "c/0")
+	}
+	done = 4
+	if w, active := written(); w != 4 || active != 6 {
+		t.Errorf("%v written, %v active, want 4 and 6", w, active)
+	}
+	task.Source.Skipped()
+	done = 6
+	if w, active := written(); w != 5 || active != 4 {
+		t.Errorf("%v written, %v active, want 5 and 4", w, active)
+	}
+	again := int64(0)
+	task.Source.Follow(func() int64 { return again }, begun)
+	if w, active := written(); w != 5 || active != 0 {
+		t.Errorf("after a restart: %v written, %v active, want 5 and 0", w, active)
+	}
+	task.Source.Polled(4, time.Millisecond, begun)
+	again = 4
+	if w, active := written(); w != 9 || active != 0 {
+		t.Errorf("%v written, %v active, want 9 and 0", w, active)
 	}
 }
 

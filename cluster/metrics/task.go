@@ -69,6 +69,7 @@ type Task struct {
 	budget    int64            // restarts left; -1 for no limit
 	lastError string           // class of the last failure of the task
 	failedAt  int64            // ms
+	stalled   bool
 }
 
 // NewTask returns the numbers of a task, of a source or else a sink, that is about to start.
@@ -110,6 +111,7 @@ func (t *Task) Enter(state string, now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.clock.enter(strings.ToLower(state), now)
+	t.stalled = false
 	if state != "RESTARTING" {
 		t.restartAt = 0
 	}
@@ -200,6 +202,16 @@ func (t *Task) Restarting(reason string, at time.Time, left int) {
 	t.restartAt, t.budget = at.UnixMilli(), int64(left)
 }
 
+// Stalled notes that a call of the task hangs, or does so no more.
+func (t *Task) Stalled(hangs bool) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stalled = hangs
+}
+
 // Status is the task's state in lower case, as Kafka Connect's metrics say it.
 func (t *Task) Status() string {
 	t.mu.Lock()
@@ -220,12 +232,47 @@ type Source struct {
 	pollMS      sampled
 	active      level
 	transaction sampled
-	seen        int64 // ms of the last poll with records
-	committed   int64 // ms of the last commit of offsets
+	acked       func() int64 // of the incarnation that runs
+	counted     int64        // of what acked says, what is in written or was skipped
+	skipped     int64        // of what acked says or will say, what Kafka did not take
+	seen        int64        // ms of the last poll with records
+	committed   int64        // ms of the last commit of offsets
 }
 
 func newSource(w Windows) *Source {
 	return &Source{polled: newMeter(w), written: newMeter(w), pollMS: newSampled(w), active: newLevel(w), transaction: newSampled(w)}
+}
+
+// Follow has the number of written records read from acked whenever numbers are asked for: how many
+// records of the incarnation that begins have been done with by now. acked is called from any
+// goroutine and must not block.
+func (s *Source) Follow(acked func() int64, now int64) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle(now)
+	s.acked, s.counted, s.skipped = acked, 0, 0
+	s.active.now = 0 // what the incarnation before has not written is polled again
+}
+
+// settle counts what was acknowledged since the last look. s.mu is held.
+func (s *Source) settle(now int64) {
+	if s.acked == nil {
+		return
+	}
+	n := s.acked() - s.counted
+	if n <= 0 {
+		return
+	}
+	s.counted += n
+	s.active.set(max(s.active.now-float64(n), 0), now)
+	left := min(s.skipped, n)
+	s.skipped -= left
+	if n > left {
+		s.written.add(float64(n-left), now)
+	}
 }
 
 // Polled notes a poll that returned records after took.
@@ -235,22 +282,32 @@ func (s *Source) Polled(records int, took time.Duration, now int64) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.settle(now)
 	s.polled.add(float64(records), now)
 	s.pollMS.record(milliseconds(took), now)
 	s.active.set(s.active.now+float64(records), now)
 	s.seen = now
 }
 
-// Written notes that of the records polled, written were acknowledged and dropped were filtered
-// or skipped: none of them is active any longer.
-func (s *Source) Written(written, dropped int, now int64) {
+// Dropped notes records that were filtered out or skipped before they were given to Kafka.
+func (s *Source) Dropped(records int, now int64) {
+	if s == nil || records == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active.set(max(s.active.now-float64(records), 0), now)
+}
+
+// Skipped notes a record that Kafka refused and that was let go: it counts as acknowledged, but was
+// not written.
+func (s *Source) Skipped() {
 	if s == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.written.add(float64(written), now)
-	s.active.set(max(s.active.now-float64(written+dropped), 0), now)
+	s.skipped++
 }
 
 // Transaction notes a committed transaction of so many records.

@@ -27,7 +27,6 @@ type Worker struct {
 // Live is what is asked for when the numbers are read, since nobody is told of its changes.
 type Live struct {
 	Zombies   int   // plugin calls that were given up and still run
-	Stalled   int   // plugin calls that are past supervisor.task.stall.warn.ms
 	ConfigLag int64 // records of the config topic that this worker has not read
 	Mailboxes int   // messages waiting in all actors
 }
