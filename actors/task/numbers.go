@@ -133,14 +133,14 @@ func (s *sink) countPartitions() {
 	}
 }
 
-// countCommit notes the answer to a commit of consumer offsets that was begun at begun.
-func (s *sink) countCommit(err error, seq int64, begun time.Time) {
+// countCommit notes the answer to a commit of consumer offsets.
+func (s *sink) countCommit(err error, seq int64, took time.Duration) {
 	if s.numbers == nil {
 		return
 	}
-	now := time.Now()
-	s.numbers.Committed(err == nil, now.Sub(begun), now.UnixMilli())
+	now := time.Now().UnixMilli()
+	s.numbers.Committed(err == nil, took, now)
 	if err == nil {
-		s.numbers.Sink.Completed(seq, now.UnixMilli())
+		s.numbers.Sink.Completed(seq, now)
 	}
 }

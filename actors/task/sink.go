@@ -64,6 +64,7 @@ type signals struct {
 	seq     int           // of the newest commit
 	pending kafka.Offsets // of the commit under way, nil if none
 	begun   time.Time
+	ended   time.Time // when the answer came
 	done    bool
 	err     error
 }
@@ -465,7 +466,7 @@ func (s *sink) closePartitions(tps []data.TopicPartition, commit bool) error {
 		defer cancel()
 		begun := time.Now()
 		cerr := s.consumer.Commit(ctx, safe)
-		s.countCommit(cerr, int64(s.commits.seq), begun)
+		s.countCommit(cerr, int64(s.commits.seq), time.Since(begun))
 		if cerr != nil {
 			s.log.Error("offsets of closing partitions not committed, their records will come again", "err", cerr)
 		} else {

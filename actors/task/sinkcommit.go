@@ -110,7 +110,7 @@ func (s *sink) commitAsync(now time.Time) error {
 		s.commits.mu.Lock()
 		defer s.commits.mu.Unlock()
 		if s.commits.seq == seq {
-			s.commits.done, s.commits.err = true, err
+			s.commits.done, s.commits.err, s.commits.ended = true, err, time.Now()
 		} else if s.numbers != nil { // it was given up, and an answer that late says nothing
 			s.numbers.Sink.Skipped(time.Now().UnixMilli())
 		}
@@ -142,7 +142,7 @@ func (s *sink) settleCommit(now time.Time) {
 	switch {
 	case c.pending == nil:
 	case c.done:
-		s.countCommit(c.err, int64(c.seq), c.begun)
+		s.countCommit(c.err, int64(c.seq), c.ended.Sub(c.begun))
 		if c.err != nil {
 			s.log.Error("offsets not committed, the next interval tries again", "err", c.err)
 		} else {
