@@ -12,6 +12,7 @@ import (
 // Offset implements group.Handler: it is asked before each join, which has to wait until tasks whose
 // configurations were replaced have stopped, since others may start what they did.
 func (m *Member) Offset() int64 {
+	m.cfg.Metrics.RebalanceBegan()
 	ctx, cancel := context.WithTimeout(context.Background(), m.cfg.Settings.TaskShutdownTimeout+StopMargin) //nolint:forbidigo // the interface has none
 	defer cancel()
 	if err := m.cfg.Herder.Quiet(ctx); err != nil {
@@ -81,6 +82,7 @@ func (m *Member) Handle(ctx context.Context, e group.Event) {
 	case group.Revoked:
 		m.revoke(ctx, state.Work(e.Work).Set(), false)
 	case group.Lost:
+		m.cfg.Metrics.RebalanceBegan() // and goes on until there is an assignment
 		m.log.Error("the membership of the group is lost: stopping all connectors and tasks on this worker until it joins again, " +
 			"since other workers may take them over")
 		m.revoke(ctx, state.Work(e.Work).Set(), true)
@@ -121,7 +123,7 @@ func (m *Member) lost(reason string) {
 // assigned carries an assignment out, as soon as this worker has read as much of the config topic
 // as the leader had.
 func (m *Member) assigned(ctx context.Context, e group.Event) {
-	a := e.Assignment
+	a, begun := e.Assignment, time.Now()
 	m.mu.Lock()
 	m.undelay()
 	m.mu.Unlock()
@@ -149,6 +151,7 @@ func (m *Member) assigned(ctx context.Context, e group.Event) {
 	if err := m.cfg.Herder.Assign(ctx, e.Generation, state.Work(a.Assigned).Set()); err != nil {
 		m.log.Warn("no confirmation that the herder has the assignment", "err", err)
 	}
+	m.count(e, begun)
 	m.mu.Lock()
 	m.clean = e.Leads
 	m.mu.Unlock()
@@ -168,6 +171,24 @@ func (m *Member) assigned(ctx context.Context, e group.Event) {
 		m.log.Warn("the leader of the group advertises the URL of this worker: requests that are forwarded reach either; "+
 			"set rest.advertised.host.name and rest.advertised.port", "url", m.cfg.URL)
 	}
+}
+
+// count notes an assignment that came at begun and is carried out.
+func (m *Member) count(e group.Event, begun time.Time) {
+	work, moved := state.Work(e.Assignment.Assigned).Set(), 0
+	for id := range work {
+		if !m.had[id] {
+			moved++
+		}
+	}
+	for id := range m.had {
+		if !work[id] {
+			moved++
+		}
+	}
+	m.had = work
+	now := time.Now()
+	m.cfg.Metrics.Rebalanced(int64(e.Generation), e.Assignment.LeaderURL, e.Protocol.String(), moved, now.Sub(begun), now.UnixMilli())
 }
 
 // accept notes that the worker has an assignment; false if it runs nothing any more.

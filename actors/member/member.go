@@ -15,6 +15,7 @@ import (
 	"github.com/troupe-connect/troupe/cluster/assign"
 	"github.com/troupe-connect/troupe/cluster/group"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cluster/storage"
 )
@@ -43,6 +44,8 @@ type Config struct {
 	Log      *slog.Logger
 	// KafkaOptions are handed to the client of the group.
 	KafkaOptions []kafka.Option
+	// Metrics counts rebalances; nil for nobody.
+	Metrics *metrics.Worker
 }
 
 // Member is the worker's membership. It is the group.Handler; those methods run on the goroutine of the
@@ -57,6 +60,7 @@ type Member struct {
 
 	wake       chan struct{} // one token: the keeper is to look
 	everJoined atomic.Bool
+	had        state.WorkSet // of the assignment before; of the goroutine of the group's member
 
 	mu      sync.Mutex
 	gen     int                     // of the last assignment carried out, -1 when there is none

@@ -189,6 +189,9 @@ func (t *Tracker) Drop(e *Entry) bool {
 // Pending is the number of records submitted and not acknowledged.
 func (t *Tracker) Pending() int { return int(t.submitted - t.acks.count.Load()) }
 
+// Acked is how many records were acknowledged so far. Any goroutine may ask.
+func (t *Tracker) Acked() int64 { return int64(t.acks.count.Load()) }
+
 // Collect lets go of the records that can be committed and remembers their offsets for
 // Committable. Without it everything sent between two commits would be kept.
 func (t *Tracker) Collect() {

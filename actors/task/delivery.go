@@ -62,6 +62,7 @@ type atLeastOnce struct {
 }
 
 func newAtLeastOnce(s *source, w *offsets.Writer) *atLeastOnce {
+	s.follow(s.tracker.Acked)
 	return &atLeastOnce{
 		source: s, writer: w,
 		merge: make(chan struct{}, 1), merged: make(chan struct{}, 1),
@@ -162,7 +163,9 @@ func (d *atLeastOnce) lastCommit() {
 	// Not the context of drain: it may have been used up waiting for the acknowledgements.
 	ctx, cancel := context.WithTimeout(d.hard, d.env.Worker.OffsetFlushTimeout)
 	defer cancel()
+	begun := time.Now()
 	n, err := d.writer.Flush(ctx)
+	d.countFlush(n, err, begun)
 	if err != nil {
 		d.log.Error("offsets not committed at the task's end, records since the last commit will be sent again", "err", err)
 		return
@@ -267,6 +270,9 @@ func (d *atLeastOnce) skip(f *flight, r *kafka.Record, err error) error {
 	if d.recordCommitter != nil {
 		d.commitRecord(f.src, nil)
 	}
+	if d.numbers != nil {
+		d.numbers.Source.Skipped()
+	}
 	f.entry.Ack()
 	return nil
 }
@@ -280,6 +286,7 @@ func (d *atLeastOnce) flush(ctx context.Context) error {
 	begun := time.Now()
 	d.askForOffsets(ctx)
 	n, err := d.writer.Flush(ctx)
+	d.countFlush(n, err, begun)
 	if err != nil {
 		return err
 	}

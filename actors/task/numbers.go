@@ -95,7 +95,7 @@ func (s *sink) countRead(records []*kafka.Record) {
 	for _, r := range records {
 		bytes += len(r.Key) + len(r.Value)
 	}
-	s.numbers.Moved(bytes, 0)
+	s.numbers.Took(bytes)
 	s.numbers.Sink.Read(len(records), time.Now().UnixMilli())
 }
 
@@ -142,5 +142,49 @@ func (s *sink) countCommit(err error, seq int64, took time.Duration) {
 	s.numbers.Committed(err == nil, took, now)
 	if err == nil {
 		s.numbers.Sink.Completed(seq, now)
+	}
+}
+
+// follow has the task's numbers ask how many records of this incarnation Kafka is done with.
+func (s *source) follow(acked func() int64) {
+	if s.numbers != nil {
+		s.numbers.Source.Follow(acked, time.Now().UnixMilli())
+	}
+}
+
+// countDropped notes records that were polled and don't go to Kafka.
+func (s *source) countDropped(records int) {
+	if s.numbers != nil {
+		s.numbers.Source.Dropped(records, time.Now().UnixMilli())
+	}
+}
+
+// countFlush notes a commit of source offsets that was begun at begun; one that had nothing to
+// commit is none.
+func (d *atLeastOnce) countFlush(partitions int, err error, begun time.Time) {
+	if d.numbers == nil || err == nil && partitions == 0 {
+		return
+	}
+	now := time.Now()
+	d.numbers.Committed(err == nil, now.Sub(begun), now.UnixMilli())
+	if err == nil {
+		d.numbers.Source.Stored(now.UnixMilli())
+	}
+}
+
+// countTransaction notes the end of a transaction whose commit was begun at begun.
+func (x *transactional) countTransaction(err error, begun time.Time) {
+	records := x.inside
+	if err == nil {
+		x.inside = 0
+		x.through.Add(int64(records))
+	}
+	if x.numbers == nil {
+		return
+	}
+	now := time.Now()
+	x.numbers.Committed(err == nil, now.Sub(begun), now.UnixMilli())
+	if err == nil {
+		x.numbers.Source.Transaction(records, now.UnixMilli())
 	}
 }

@@ -147,6 +147,8 @@ func whereSource(records []data.SourceRecord) func(int) string {
 
 // send is the way of each record: transforms, converters, producer.
 func (s *source) send(records []data.SourceRecord) error {
+	dropped := 0
+	defer func() { s.countDropped(dropped) }()
 	for i := range records {
 		s.lane.At(i)
 		rec := &records[i]
@@ -156,6 +158,9 @@ func (s *source) send(records []data.SourceRecord) error {
 		}
 		if err != nil {
 			return err
+		}
+		if !sent {
+			dropped++
 		}
 		if err := s.deliver.done(i, rec, sent); err != nil {
 			return err

@@ -3,6 +3,8 @@ package task
 import (
 	"context"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/troupe-connect/troupe/actors/offsets"
 	"github.com/troupe-connect/troupe/actors/pipeline"
@@ -22,6 +24,8 @@ type transactional struct {
 	boundary boundary
 	promise  func(*kafka.Record, error)
 	open     bool                // a transaction is under way
+	inside   int                 // records in it
+	through  atomic.Int64        // records of transactions that were committed, or aborted by the task
 	slab     []fate              // of the batch under way
 	kept     []data.SourceRecord // of it too; nil but for a RecordCommitter
 	fates    []*fate             // records since the last commit, for a RecordCommitter
@@ -44,6 +48,7 @@ func newTransactional(s *source, store storage.OffsetStore, conf *settings.Sourc
 		s.transaction = x.boundary.asked
 	}
 	x.promise = x.written
+	s.follow(x.through.Load)
 	return x, nil
 }
 
@@ -87,6 +92,7 @@ func (x *transactional) pass(i int, src *data.SourceRecord) (bool, error) {
 	if err := x.produce(rec, x.promise); err != nil {
 		return false, err
 	}
+	x.inside++
 	x.tracker.Set(src.SourcePartition, src.SourceOffset)
 	return true, nil
 }
@@ -219,6 +225,8 @@ func (x *transactional) abort(ctx context.Context) error {
 	}
 	x.log.Info("transaction aborted as the task asked")
 	x.open = false
+	x.countDropped(x.inside)
+	x.inside = 0
 	x.sendErr.Store(nil) // of a record that is gone now
 	for _, f := range x.fates {
 		f.sent = false
@@ -256,7 +264,9 @@ func (x *transactional) commit(ctx context.Context) error {
 // commitWith commits the transaction, with offsets; after an abort they go in one of their own.
 // Nothing is tried again: what the outcome of a commit was that failed shows only to one who
 // begins anew.
-func (x *transactional) commitWith(ctx context.Context, pairs []storage.Pair) error {
+func (x *transactional) commitWith(ctx context.Context, pairs []storage.Pair) (err error) {
+	begun := time.Now()
+	defer func() { x.countTransaction(err, begun) }()
 	records, err := x.journal.Begin(ctx, pairs)
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func StartDistributed(ctx context.Context, cfg DistributedConfig) (*Distributed,
 	board := herd.NewBoard()
 	d.group, err = member.New(member.Config{
 		Settings: cfg.Settings, URL: cfg.URL, WorkerID: cfg.WorkerID, Configs: d.store, Statuses: d.status,
-		Herder: d.herder, Log: cfg.Log, KafkaOptions: cfg.KafkaOptions,
+		Herder: d.herder, Log: cfg.Log, KafkaOptions: cfg.KafkaOptions, Metrics: cfg.Metrics.Of(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, d.closeStores(ctx))

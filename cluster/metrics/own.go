@@ -132,8 +132,6 @@ func taskFamilies() []*Family {
 		},
 		perTask("troupe_task_bytes_in_total", Counter, "Bytes of keys and values that the task read from Kafka.",
 			func(t *Task, _ int64) (float64, bool) { return t.bytesIn, t.Sink != nil }),
-		perTask("troupe_task_bytes_out_total", Counter, "Bytes of keys and values that the task wrote to Kafka.",
-			func(t *Task, _ int64) (float64, bool) { return t.bytesOut, t.Source != nil }),
 	}
 }
 

@@ -36,6 +36,14 @@ func NewRegistry(w Windows, partitions int) *Registry {
 	}
 }
 
+// Of is the numbers of the worker itself; nil of no registry.
+func (r *Registry) Of() *Worker {
+	if r == nil {
+		return nil
+	}
+	return r.Worker
+}
+
 // AddConnector shows a connector instance in place of an earlier one of its name, and returns it.
 func (r *Registry) AddConnector(name, class, version string, source bool) *Connector {
 	if r == nil {

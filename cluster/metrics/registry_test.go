@@ -252,7 +252,7 @@ func TestNilTakesEverything(t *testing.T) {
 		task.Batch(1, 0)
 		task.Spent(Poll, 0)
 		task.Aged(1, 0)
-		task.Moved(1, 1)
+		task.Took(1)
 		task.Failed("", 0)
 		task.Restarting("", time.Time{}, 0)
 		connector.Enter("")

@@ -63,7 +63,6 @@ type Task struct {
 	stages    [stages]*Histogram
 	latency   Histogram // record's timestamp to put, or to acknowledged
 	bytesIn   float64
-	bytesOut  float64
 	restarts  map[string]int64 // by reason
 	restartAt int64            // ms; when a failed task is started again, 0 for not waiting
 	budget    int64            // restarts left; -1 for no limit
@@ -166,15 +165,15 @@ func (t *Task) Aged(records int, age time.Duration) {
 	t.latency.observe(max(age, 0).Seconds(), uint64(records))
 }
 
-// Moved notes bytes of keys and values that came in from Kafka or went out to it.
-func (t *Task) Moved(in, out int) {
+// Took notes bytes of keys and values that came in from Kafka. What a source writes is told by its
+// producer's numbers.
+func (t *Task) Took(bytes int) {
 	if t == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.bytesIn += float64(in)
-	t.bytesOut += float64(out)
+	t.bytesIn += float64(bytes)
 }
 
 // Failed notes that the task failed with an error of class.
