@@ -18,6 +18,7 @@ import (
 	"github.com/troupe-connect/troupe/actors/worker"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/cluster/storage"
 	"github.com/troupe-connect/troupe/codecs/primitive"
@@ -36,6 +37,7 @@ type world struct {
 	w       *worker.Worker
 	kafka   *kafkatest.Cluster // nil: nobody answers
 	offsets *storage.MemoryOffsetStore
+	numbers *metrics.Registry
 	release chan struct{} // closed at the end: whatever hangs comes back
 
 	mu    sync.Mutex
@@ -316,6 +318,7 @@ func inWorld(t *testing.T, withKafka bool, more map[string]string, f func(t *tes
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		d := &world{t: t, release: make(chan struct{}), polls: map[string]int{}, offsets: storage.NewMemoryOffsetStore()}
+		d.numbers = metrics.NewRegistry(metrics.DefaultWindows(), 0)
 		props := map[string]string{
 			"bootstrap.servers": "127.0.0.1:1", "offset.storage.file.filename": "unused",
 			"key.converter": "org.apache.kafka.connect.storage.StringConverter", "value.converter": "org.apache.kafka.connect.storage.StringConverter",
@@ -339,7 +342,7 @@ func inWorld(t *testing.T, withKafka bool, more map[string]string, f func(t *tes
 		}
 		log := slog.New(slog.NewTextHandler(d, nil))
 		d.w, err = worker.Start(worker.Config{
-			Settings: &w, Registry: reg, Offsets: d.offsets, WorkerID: "w:8083", ClusterID: "k", Log: log, KafkaOptions: options,
+			Settings: &w, Registry: reg, Offsets: d.offsets, WorkerID: "w:8083", ClusterID: "k", Log: log, KafkaOptions: append(options, kafka.WithMetrics(d.numbers)), Metrics: d.numbers,
 			Resolve: func(_ context.Context, p map[string]string) (map[string]string, error) { return maps.Clone(p), nil },
 		})
 		if err != nil {
