@@ -80,12 +80,12 @@ func (m *Member) Handle(ctx context.Context, e group.Event) {
 	case group.Assigned:
 		m.assigned(ctx, e)
 	case group.Revoked:
-		m.revoke(ctx, state.Work(e.Work).Set(), false)
+		m.revoke(ctx, e.Work.Set(), false)
 	case group.Lost:
 		m.cfg.Metrics.RebalanceBegan() // and goes on until there is an assignment
 		m.log.Error("the membership of the group is lost: stopping all connectors and tasks on this worker until it joins again, " +
 			"since other workers may take them over")
-		m.revoke(ctx, state.Work(e.Work).Set(), true)
+		m.revoke(ctx, e.Work.Set(), true)
 	}
 }
 
@@ -148,7 +148,7 @@ func (m *Member) assigned(ctx context.Context, e group.Event) {
 	if !m.accept(e) {
 		return
 	}
-	if err := m.cfg.Herder.Assign(ctx, e.Generation, state.Work(a.Assigned).Set()); err != nil {
+	if err := m.cfg.Herder.Assign(ctx, e.Generation, a.Assigned.Set()); err != nil {
 		m.log.Warn("no confirmation that the herder has the assignment", "err", err)
 	}
 	m.count(e, begun)

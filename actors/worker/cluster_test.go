@@ -160,15 +160,11 @@ func (g *gang) lie(id state.TaskID, st state.Status) string {
 			on = append(on, strings.TrimSuffix(strings.TrimPrefix(n.url, "http://"), "/"))
 		}
 	}
-	switch st.State {
-	case state.Running:
-		if len(on) != 1 || on[0] != st.WorkerID {
-			return fmt.Sprintf("%s RUNNING on %s, it runs on %v", id, st.WorkerID, on)
-		}
-	case state.Unassigned:
-		if len(on) > 0 && g.nodes["http://"+on[0]+"/"].hangs(id) == "" {
-			return fmt.Sprintf("%s UNASSIGNED, it runs on %v", id, on)
-		}
+	if st.State == state.Running && (len(on) != 1 || on[0] != st.WorkerID) {
+		return fmt.Sprintf("%s RUNNING on %s, it runs on %v", id, st.WorkerID, on)
+	}
+	if st.State == state.Unassigned && len(on) > 0 && g.nodes["http://"+on[0]+"/"].hangs(id) == "" {
+		return fmt.Sprintf("%s UNASSIGNED, it runs on %v", id, on)
 	}
 	return ""
 }

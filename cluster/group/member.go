@@ -418,15 +418,15 @@ func (m *Member) take(ctx context.Context, protocol Protocol, generation int, a 
 	switch {
 	case m.current == nil:
 	case protocol != Eager:
-		a.Assigned = joinWork(a.Assigned, without(m.current.Assigned, a.Revoked))
+		a.Assigned = m.current.Assigned.Without(a.Revoked).Plus(a.Assigned)
 	case was != Eager:
 		// The group fell back to eager. The leader doesn't know what ran; a JVM worker would go on with it.
-		stop = without(m.current.Assigned, a.Assigned)
+		stop = m.current.Assigned.Without(a.Assigned)
 	}
 	if !stop.Empty() {
 		m.tell(ctx, Event{Kind: Revoked, Work: stop, Generation: generation})
 		if m.current != nil {
-			m.current.Assigned = without(m.current.Assigned, stop)
+			m.current.Assigned = m.current.Assigned.Without(stop)
 		}
 		if m.beats.gone() {
 			return errBusy // the rest of the assignment isn't the member's any more

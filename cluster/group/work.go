@@ -3,19 +3,12 @@ package group
 import (
 	"context"
 	"log/slog"
-	"slices"
 
 	"github.com/troupe-connect/troupe/cluster/state"
 )
 
 // Work is connectors and tasks.
-type Work struct {
-	Connectors []string
-	Tasks      []state.TaskID
-}
-
-// Empty reports whether there is nothing.
-func (w Work) Empty() bool { return len(w.Connectors)+len(w.Tasks) == 0 }
+type Work = state.Work
 
 // runs is what a member with this assignment runs; it may be nil.
 func (a *Assignment) runs() Work {
@@ -23,38 +16,6 @@ func (a *Assignment) runs() Work {
 		return Work{}
 	}
 	return a.Assigned
-}
-
-// without is w less what is in gone.
-func without(w, gone Work) Work {
-	names, ids := map[string]bool{}, map[state.TaskID]bool{}
-	for _, name := range gone.Connectors {
-		names[name] = true
-	}
-	for _, id := range gone.Tasks {
-		ids[id] = true
-	}
-	var out Work
-	for _, name := range w.Connectors {
-		if !names[name] {
-			out.Connectors = append(out.Connectors, name)
-		}
-	}
-	for _, id := range w.Tasks {
-		if !ids[id] {
-			out.Tasks = append(out.Tasks, id)
-		}
-	}
-	return out
-}
-
-// joinWork is what was added, then what was there and isn't added.
-func joinWork(added, had Work) Work {
-	rest := without(had, added)
-	return Work{
-		Connectors: append(slices.Clip(added.Connectors), rest.Connectors...),
-		Tasks:      append(slices.Clip(added.Tasks), rest.Tasks...),
-	}
 }
 
 // explain logs what the member does after a rebalance, and what the leader has to say.
@@ -82,7 +43,7 @@ func changes(before, stop Work, a Assignment) []slog.Attr {
 	for _, part := range []struct {
 		key  string
 		work Work
-	}{{"starts", without(a.Assigned, before)}, {"stops", stop}, {"keeps", without(before, without(before, a.Assigned))}} {
+	}{{"starts", a.Assigned.Without(before)}, {"stops", stop}, {"keeps", before.Without(before.Without(a.Assigned))}} {
 		if text := state.Describe(part.work.Connectors, part.work.Tasks); text != "" {
 			out = append(out, slog.String(part.key, text))
 		}
