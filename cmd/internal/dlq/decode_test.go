@@ -16,6 +16,15 @@ import (
 
 // A letter whose schema is in a registry is shown as what it means, any other as it is.
 func TestDecodesByRegistry(t *testing.T) {
+	for _, class := range []string{
+		"io.confluent.connect.avro.AvroConverter", "io.confluent.connect.json.JsonSchemaConverter", "io.confluent.connect.protobuf.ProtobufConverter",
+	} {
+		t.Run(class, func(t *testing.T) { decodes(t, class) })
+	}
+}
+
+func decodes(t *testing.T, class string) {
+	t.Helper()
 	r, err := embedded.Open(t.Context(), embedded.Memory{}, builtin.SchemaFormats())
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +35,7 @@ func TestDecodesByRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := plugins.Find(plugin.Converter, "io.confluent.connect.avro.AvroConverter")
+	found, err := plugins.Find(plugin.Converter, class)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +67,7 @@ func TestDecodesByRegistry(t *testing.T) {
 	if err != nil || !strings.Contains(string(raw), `"decoded":{"value":"Struct{id=7,name=Ada}"}`) {
 		t.Errorf("JSON is %s, %v", raw, err)
 	}
-	for _, other := range [][]byte{nil, []byte("text"), {0, 0, 0, 0, 99, 1}, value[:6]} {
+	for _, other := range [][]byte{nil, []byte("text"), {0, 0, 0, 0, 99, 1}, append(value[:5:5], 255)} {
 		if l := letter(other); l.ValueText != "" || l.KeyText != "" {
 			t.Errorf("%x became %q", other, l.ValueText)
 		}
