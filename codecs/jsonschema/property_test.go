@@ -1,8 +1,11 @@
 package jsonschema
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/troupe-connect/troupe/codecs/registry"
 	"github.com/troupe-connect/troupe/codecs/registry/registrytest"
 	"github.com/troupe-connect/troupe/connectors/data"
 )
@@ -18,5 +21,39 @@ func TestRoundTrips(t *testing.T) {
 				t.Fatalf("seed %d: %s of %s: %v", seed, data.Text(sv.Value), schema, err)
 			}
 		}
+	}
+}
+
+// shared are forty schemas, each of which holds the next one three times.
+func shared(leaf string) registry.Schema {
+	const depth = 40
+	var b strings.Builder
+	b.WriteString(`{"$ref":"#/definitions/d0","definitions":{`)
+	for i := range depth {
+		ref := fmt.Sprintf(`{"$ref":"#/definitions/d%d"}`, i+1)
+		fmt.Fprintf(&b, `"d%d":{"type":"object","properties":{"a":%s,"b":{"oneOf":[%s,{"type":"null"}]},`+
+			`"c":{"oneOf":[{"type":"integer"},{"allOf":[%s]}]}}},`, i, ref, ref, ref)
+	}
+	fmt.Fprintf(&b, `"d%d":{"type":%q}}}`, depth, leaf)
+	return registry.Schema{Format: registry.JSON, Text: b.String()}
+}
+
+// Done with each part wherever it is, neither would end.
+func TestSharedParts(t *testing.T) {
+	fake := registrytest.NewFake()
+	fake.Put(registry.Registered{Subject: "t-value", Version: 1, ID: 1, Schema: shared("string")})
+	if _, err := newConverter(t, fake).ToConnect("t", []byte("\x00\x00\x00\x00\x01{}")); err != nil {
+		t.Error(err)
+	}
+	var both [2]registry.Parsed
+	for i, leaf := range []string{"string", "integer"} {
+		p, err := ParseSchema(shared(leaf), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both[i] = p
+	}
+	if len(both[1].Reads(both[0])) == 0 {
+		t.Error("another type is not found")
 	}
 }
