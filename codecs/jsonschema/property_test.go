@@ -57,3 +57,36 @@ func TestSharedParts(t *testing.T) {
 		t.Error("another type is not found")
 	}
 }
+
+// A schema reads what it has written, in its canonical form too.
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{
+		`{"type":"object","properties":{"a":{"oneOf":[{"type":"null"},{"$ref":"#"}]}}}`, `{"enum":[1,"a",null],"not":{"const":1}}`,
+		`{"type":"array","items":[{"type":"integer","multipleOf":3}],"additionalItems":{"allOf":[{"type":"string"},{"minLength":1}]}}`,
+		`{"type":["object","null"],"dependencies":{"a":["b"],"c":{"type":"object"}},"patternProperties":{"^x":true},"required":["q"]}`, "true",
+	} {
+		f.Add(text)
+	}
+	parse := func(text string) (registry.Parsed, error) {
+		return ParseSchema(registry.Schema{Format: registry.JSON, Text: text}, nil)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parse(text)
+		if err != nil {
+			return
+		}
+		for _, normalize := range []bool{false, true} {
+			canonical := p.Canonical(normalize)
+			again, err := parse(canonical)
+			if err != nil {
+				t.Fatalf("%q is refused: %v", canonical, err)
+			}
+			if got := again.Canonical(normalize); got != canonical {
+				t.Fatalf("%q became %q", canonical, got)
+			}
+			if found := again.Reads(p); len(found) > 0 {
+				t.Fatalf("%q can't read itself: %q", canonical, found)
+			}
+		}
+	})
+}

@@ -36,7 +36,12 @@ func parse(name, text string) (*file, error) {
 // maxText bounds the schemas that are read.
 const maxText = 16 << 20
 
-func parseText(name, text string) (*file, error) {
+func parseText(name, text string) (f *file, err error) {
+	defer func() { // protocompile panics at some texts that no parser takes
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the text can't be parsed: %v", p)
+		}
+	}()
 	if len(text) > maxText {
 		return nil, errors.New("the schema is too large")
 	}
@@ -186,6 +191,9 @@ func (c *converted) message(f *file, m *descriptorpb.DescriptorProto, depth int)
 		if fd.GetType() == descriptorpb.FieldDescriptorProto_TYPE_GROUP { // the JVM's converter doesn't know groups
 			groups[fd.GetTypeName()] = true
 			continue
+		}
+		if fd.GetNumber() <= 0 { // protocompile lets the number be left out
+			return nil, fmt.Errorf("%s.%s: Field numbers must be positive integers.", m.GetName(), fd.GetName())
 		}
 		out.fields = append(out.fields, c.field(fd, byIndex))
 	}

@@ -56,3 +56,36 @@ func TestSharedParts(t *testing.T) {
 		t.Error("another type is not found")
 	}
 }
+
+// A schema reads what it has written, in its canonical form too.
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{
+		`syntax = "proto3"; package p; import "google/type/date.proto"; message A { map<string, google.type.Date> m = 1; oneof o { A a = 2; E e = 3; } } enum E { X = 0; }`,
+		`message A { optional int32 a = 1 [default = 3]; repeated group G = 2 { optional string s = 1; } reserved 5 to 7; extensions 100 to max; }`,
+		"message A0{ optional int32 A; }", "\"\\\xd1", "",
+	} {
+		f.Add(text)
+	}
+	parse := func(text string) (registry.Parsed, error) {
+		return ParseSchema(registry.Schema{Format: registry.Protobuf, Text: text}, nil)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parse(text)
+		if err != nil {
+			return
+		}
+		for _, normalize := range []bool{false, true} {
+			canonical := p.Canonical(normalize)
+			again, err := parse(canonical)
+			if err != nil {
+				t.Fatalf("%q is refused: %v", canonical, err)
+			}
+			if got := again.Canonical(normalize); got != canonical {
+				t.Fatalf("%q became %q", canonical, got)
+			}
+			if found := again.Reads(p); len(found) > 0 {
+				t.Fatalf("%q can't read itself: %q", canonical, found)
+			}
+		}
+	})
+}
