@@ -120,6 +120,13 @@ func (s *stage) wantStall(in, class, record string) {
 	}
 }
 
+// ended is how often the task said that it has ended.
+func (s *stage) ended() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done
+}
+
 // wantNotes checks what the status says of the task besides its state.
 func (s *stage) wantNotes(n int) {
 	s.t.Helper()
@@ -282,11 +289,11 @@ func TestTransformIsCalledBackBeforeTheDeadline(t *testing.T) {
 		begun := time.Now()
 		s.sys.Root.Send(s.pid, task.Stop{By: begun.Add(5 * time.Second)})
 		s.after(3900 * time.Millisecond)
-		if s.done != 0 {
+		if s.ended() != 0 {
 			t.Error("called back before its time")
 		}
 		s.after(1 * time.Second)
-		if s.done != 1 {
+		if s.ended() != 1 {
 			t.Error("the task did not stop in time")
 		}
 		if got := s.offsets.history(); got != `{"at":1}` {
@@ -312,13 +319,13 @@ func TestProcessIsKilledAtTheDeadline(t *testing.T) {
 		s.after(time.Second)
 		s.sys.Root.Send(s.pid, task.Stop{By: time.Now().Add(5 * time.Second)})
 		s.after(4900 * time.Millisecond)
-		if s.done != 0 {
+		if s.ended() != 0 {
 			t.Error("killed before its time was over")
 		}
 		s.after(150 * time.Millisecond)
 		synctest.Wait()
-		if s.done != 1 || s.env.Host.Zombies.Alive() != 0 {
-			t.Errorf("ended %d times, %d zombies", s.done, s.env.Host.Zombies.Alive())
+		if s.ended() != 1 || s.env.Host.Zombies.Alive() != 0 {
+			t.Errorf("ended %d times, %d zombies", s.ended(), s.env.Host.Zombies.Alive())
 		}
 	})
 }
