@@ -45,10 +45,8 @@ func (s *Supervisor) count(sl *slot) {
 	if sl.begun {
 		return
 	}
-	switch sl.state {
-	case state.Running, state.Paused, state.Stopped:
+	if sl.state == state.Running || sl.state == state.Paused || sl.state == state.Stopped {
 		s.countStart(sl, true, now)
-	case state.Failed, state.Restarting, state.Unassigned:
 	}
 }
 

@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"slices"
 	"bytes"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ func fuzzStores(f *testing.F, kind string, names ...string) {
 		f.Add(b)
 		f.Add(b[:len(b)/2])
 		f.Add(bytes.ReplaceAll(b, []byte{0, 0, 0, 2}, []byte{0xff, 0, 0, 2})) // lengths that no file has room for
-		f.Add(append(b[:len(b):len(b)], 0))
+		f.Add(append(slices.Clip(b), 0))
 	}
 	f.Add([]byte{})
 	f.Add([]byte{0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff})
