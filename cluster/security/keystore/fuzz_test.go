@@ -1,10 +1,10 @@
 package keystore
 
 import (
-	"slices"
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
