@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/state"
@@ -104,7 +105,7 @@ func TestJVMReadsOurTopics(t *testing.T) {
 	writeConfigs(t, configs)
 	writeStatuses(t, statuses)
 	statuses.PutTask(state.TaskID{Connector: odd, Task: 1}, state.Status{State: state.Running, WorkerID: "w:1", Generation: 2, Version: "1"})
-	statuses.PutTopic(TopicStatus{Topic: "t", Task: state.TaskID{Connector: "c-d", Task: 1}})
+	statuses.PutTopic(TopicStatus{Topic: "t", Task: state.TaskID{Connector: "c-d", Task: 1}, Discovered: time.UnixMilli(1700000000123)})
 	key, err := EncodeOffsetKey(odd, map[string]any{"cluster": "a", "partition": 0, "topic": odd})
 	if err != nil {
 		t.Fatal(err)
