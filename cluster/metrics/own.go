@@ -34,7 +34,7 @@ func (f *Family) CollectBuckets(s *Snapshot, emit func(b Buckets, labels ...Labe
 // Families are Troupe's own metrics.
 func Families() []*Family { return families }
 
-var families = slices.Concat(workerFamilies(), taskFamilies(), sourceFamilies(), sinkFamilies(), histogramFamilies())
+var families = slices.Concat(workerFamilies(), schemaFamilies(), taskFamilies(), sourceFamilies(), sinkFamilies(), histogramFamilies())
 
 func workerFamilies() []*Family {
 	live := func(name, help string, f func(l Live) int64) *Family {
@@ -80,6 +80,31 @@ func workerFamilies() []*Family {
 				}
 			},
 		},
+	}
+}
+
+// schemaFamilies are there only on a worker whose converters can ask schema registries.
+func schemaFamilies() []*Family {
+	of := func(name string, kind Kind, help string, f func(n Schemas) int64) *Family {
+		return &Family{Name: "troupe_schema_registry_" + name, Kind: kind, Help: help, collect: func(s *Snapshot, _ int64, emit emit) {
+			if n, ok := s.worker.Schemas(); ok {
+				emit(float64(f(n)))
+			}
+		}}
+	}
+	return []*Family{
+		of("requests_total", Counter, "Requests that were sent to schema registries, retries included.",
+			func(n Schemas) int64 { return n.Requests }),
+		of("failures_total", Counter, "Requests to schema registries that had no success.",
+			func(n Schemas) int64 { return n.Failures }),
+		of("retries_total", Counter, "Requests that were sent to schema registries again.",
+			func(n Schemas) int64 { return n.Retries }),
+		of("failovers_total", Counter, "Requests that went to another URL of a schema registry.",
+			func(n Schemas) int64 { return n.Failovers }),
+		of("shared_total", Counter, "Questions to schema registries that were answered by what another task had asked.",
+			func(n Schemas) int64 { return n.Shared }),
+		of("waiting", Gauge, "Converters that wait for the end of a schema registry's outage.",
+			func(n Schemas) int64 { return n.Waiting }),
 	}
 }
 

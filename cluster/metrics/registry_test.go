@@ -149,6 +149,9 @@ func TestWhatEndsTakesItsSeriesAlong(t *testing.T) {
 
 func TestOwnFamilies(t *testing.T) {
 	r := world()
+	r.Worker.WatchSchemas(func() Schemas {
+		return Schemas{Requests: 11, Failures: 12, Retries: 13, Failovers: 14, Shared: 15, Waiting: 16}
+	})
 	r.Worker.Watch(func() Live { return Live{Zombies: 3} })
 	got := make(map[string]float64)
 	s := r.Snapshot()
@@ -168,6 +171,12 @@ func TestOwnFamilies(t *testing.T) {
 	}
 	for key, want := range map[string]float64{
 		"troupe_zombies":                              3,
+		"troupe_schema_registry_requests_total":       11,
+		"troupe_schema_registry_failures_total":       12,
+		"troupe_schema_registry_retries_total":        13,
+		"troupe_schema_registry_failovers_total":      14,
+		"troupe_schema_registry_shared_total":         15,
+		"troupe_schema_registry_waiting":              16,
 		"troupe_connector_status in running":          1,
 		"troupe_sink_lag_records out 1":               12,
 		"troupe_sink_lag_seconds out 1":               8,

@@ -22,6 +22,7 @@ type Worker struct {
 	protocol   string
 	epoch      int64
 	live       func() Live
+	schemas    func() Schemas
 }
 
 // Live is what is asked for when the numbers are read, since nobody is told of its changes.
@@ -103,6 +104,37 @@ func (w *Worker) Live() Live {
 		return Live{}
 	}
 	return f()
+}
+
+// Schemas is what the worker's clients of schema registries did, all together.
+type Schemas struct {
+	Requests  int64 // sent, retries included
+	Failures  int64 // requests without success
+	Retries   int64 // requests that were sent again
+	Failovers int64 // requests that went to another URL
+	Shared    int64 // questions answered by what another task had asked
+	Waiting   int64 // converters that wait for the end of an outage, now
+}
+
+// WatchSchemas sets what is asked for Schemas when the numbers are read. f must not block.
+func (w *Worker) WatchSchemas(f func() Schemas) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.schemas = f
+}
+
+// Schemas is what WatchSchemas' function says now; false if none was set.
+func (w *Worker) Schemas() (Schemas, bool) {
+	w.mu.Lock()
+	f := w.schemas
+	w.mu.Unlock()
+	if f == nil {
+		return Schemas{}, false
+	}
+	return f(), true
 }
 
 func (w *Worker) sinceRebalance(now int64) float64 {

@@ -131,6 +131,8 @@ type node struct {
 	told  kafka.Told // of settings without effect
 	// numbers is what metrics are read from; nil with metrics.enabled=false.
 	numbers *metrics.Registry
+	// schemas is what the converters do at schema registries.
+	schemas func() metrics.Schemas
 }
 
 // running is a worker whose actors run.
@@ -268,7 +270,7 @@ func (n *node) configure(ctx context.Context, notes []string) (err error) {
 	if note := n.env.ImageNote(); note != "" && n.mode == settings.Distributed {
 		n.log.Info("from the environment", "note", note)
 	}
-	if n.registry, err = builtin.Registry(n.opts.Plugins...); err != nil {
+	if n.registry, n.schemas, err = builtin.Watched(n.opts.Plugins...); err != nil {
 		return err
 	}
 	props := n.env.Over(n.mode, n.opts.Props)

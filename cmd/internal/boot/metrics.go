@@ -25,6 +25,7 @@ func (n *node) showMetrics(cfg *httpapi.Config) error {
 		return err
 	}
 	n.numbers = metrics.NewRegistry(metrics.Windows{Samples: m.Samples, Length: m.SampleWindow}, m.MaxPartitions)
+	n.numbers.Worker.WatchSchemas(n.schemas)
 	show := exposed.NewExposition(n.numbers, families, exposed.Info{
 		Version: builtin.KafkaVersion, Commit: builtin.Revision(), ClientID: n.settings.ClientID, Started: time.Now(),
 	})

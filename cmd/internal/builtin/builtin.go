@@ -2,6 +2,7 @@
 package builtin
 
 import (
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/codecs/avro"
 	"github.com/troupe-connect/troupe/codecs/json"
 	"github.com/troupe-connect/troupe/codecs/jsonschema"
@@ -26,8 +27,12 @@ import (
 const KafkaVersion = "4.1.1"
 
 // Plugins are all built-in plugins.
-func Plugins() []plugin.Plugin {
-	pool := registry.NewPool(registry.WithTLS(registryTLS))
+func Plugins() []plugin.Plugin { return pluginsAt(newPool()) }
+
+func newPool() *registry.Pool { return registry.NewPool(registry.WithTLS(registryTLS)) }
+
+// pluginsAt are all built-in plugins, whose converters ask schema registries through pool.
+func pluginsAt(pool *registry.Pool) []plugin.Plugin {
 	all := []plugin.Plugin{
 		filestream.Source(), filestream.Sink(),
 		verifiable.Source(), verifiable.Sink(), verifiable.SchemaSource(), verifiable.MockSource(), verifiable.MockSink(),
@@ -51,5 +56,13 @@ func Plugins() []plugin.Plugin {
 
 // Registry is a registry of the built-in plugins and more.
 func Registry(more ...plugin.Plugin) (*plugin.Registry, error) {
-	return plugin.NewRegistry(append(Plugins(), more...)...)
+	reg, _, err := Watched(more...)
+	return reg, err
+}
+
+// Watched is Registry, with what its converters do at schema registries.
+func Watched(more ...plugin.Plugin) (*plugin.Registry, func() metrics.Schemas, error) {
+	pool := newPool()
+	reg, err := plugin.NewRegistry(append(pluginsAt(pool), more...)...)
+	return reg, func() metrics.Schemas { return schemasOf(pool.Stats()) }, err
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/security"
 	"github.com/troupe-connect/troupe/codecs/avro"
 	"github.com/troupe-connect/troupe/codecs/jsonschema"
@@ -30,6 +31,14 @@ func registryTLS(props map[string]string) (func(host string) *tls.Config, error)
 		return nil, err
 	}
 	return client.TLS.ForHost, nil
+}
+
+// schemasOf is s as the worker's metrics show it.
+func schemasOf(s *registry.Stats) metrics.Schemas {
+	return metrics.Schemas{
+		Requests: s.Requests.Load(), Failures: s.Failures.Load(), Retries: s.Retries.Load(),
+		Failovers: s.Failovers.Load(), Shared: s.Shared.Load(), Waiting: s.Waiting.Load(),
+	}
 }
 
 // SchemaFormats are the formats of schemas that an embedded registry understands.
