@@ -14,6 +14,9 @@ type Env struct {
 	Context context.Context
 	// Log says whose converter is talking.
 	Log *slog.Logger
+	// Note, where it isn't nil, shows in the task's status what the converter waits for; "" takes
+	// that back. It doesn't block.
+	Note func(text string)
 }
 
 // EnvUser is a converter that uses an Env. UseEnv is called before Configure, and not at all

@@ -288,7 +288,7 @@ func (r *runner) converter(conf settings.Converter, key string, isKey bool) (c p
 		c.Conv = p.New()
 		r.tellDeadline(c.Conv)
 		if u, ok := c.Conv.(codecs.EnvUser); ok {
-			u.UseEnv(codecs.Env{Context: r.soft, Log: r.log})
+			u.UseEnv(codecs.Env{Context: r.soft, Log: r.log, Note: r.note})
 		}
 		return c.Conv.Configure(conf.Props, isKey)
 	})

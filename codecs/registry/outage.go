@@ -47,6 +47,10 @@ func (s *Session) outlast(ctx context.Context, subject string, err error, f func
 	stats := s.stats()
 	stats.Waiting.Add(1)
 	defer stats.Waiting.Add(-1)
+	if s.env.Note != nil {
+		s.env.Note(fmt.Sprintf("waiting for the schema registry since %s: subject %s: %v", begun.UTC().Format(time.RFC3339), subject, err))
+		defer s.env.Note("")
+	}
 	retry := s.Settings.client.retry
 	for wait := max(retry.wait, minWait); ; wait = min(2*wait, max(retry.top, minWait)) {
 		now := time.Now()

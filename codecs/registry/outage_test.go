@@ -69,6 +69,31 @@ func TestWaitsThroughAnOutage(t *testing.T) {
 	})
 }
 
+// The status says what the task waits for as long as it does, and no longer.
+func TestNotesAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := registrytest.NewFake()
+		fake.Fail("register", down)
+		var notes []string
+		env := codecs.Env{Context: t.Context(), Note: func(text string) { notes = append(notes, text) }}
+		s, err := registry.Open(fake, registry.Avro, registry.Def(), map[string]string{"schema.registry.url": "http://127.0.0.1:1"}, false, env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(10*time.Minute, func() { fake.Fail("register", nil) })
+		if _, err := s.Target("t", longSchema, ""); err != nil {
+			t.Fatal(err)
+		}
+		const want = "waiting for the schema registry since 2000-01-01T00:00:00Z: subject t-value: "
+		if len(notes) != 2 || !strings.HasPrefix(notes[0], want) || !strings.Contains(notes[0], "connection refused") || notes[1] != "" {
+			t.Errorf("the status was told %q, want %s… and then nothing", notes, want)
+		}
+		if _, err := s.Target("u", longSchema, ""); err != nil || len(notes) != 2 {
+			t.Errorf("without an outage the status was told %q, and %v", notes, err)
+		}
+	})
+}
+
 func TestGivesUpAfterTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := registrytest.NewFake()
