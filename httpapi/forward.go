@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -62,10 +64,11 @@ func (s *Server) relay(ctx context.Context, c *call, target string) (answer, err
 		if ctx.Err() != nil {
 			return answer{}, err
 		}
-		return answer{}, &coded{
-			status:  http.StatusInternalServerError,
-			message: fmt.Sprintf("IO Error trying to forward REST request: %v", err),
+		status := http.StatusInternalServerError
+		if unreachable(err) {
+			status = http.StatusServiceUnavailable
 		}
+		return answer{}, &coded{status: status, message: fmt.Sprintf("IO Error trying to forward REST request: %v", err)}
 	}
 	if status >= http.StatusBadRequest {
 		return answer{}, relayedError(status, body)
@@ -91,6 +94,18 @@ func (s *Server) relay(ctx context.Context, c *call, target string) (answer, err
 		out.location = s.location(c, made.Name)
 	}
 	return out, nil
+}
+
+// unreachable reports whether a worker gave no answer because it is stopping, gone or too slow,
+// which passes by itself: it starts again, or the group learns that it is gone. The JVM answers
+// 500 here as for what stays wrong, such as a certificate that isn't trusted.
+func unreachable(err error) bool {
+	var network net.Error
+	if errors.As(err, &network) && network.Timeout() || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return true
+	}
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "dial" || op.Op == "read" || op.Op == "write")
 }
 
 // relayedError passes an error of the other worker on.

@@ -5,11 +5,16 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
@@ -117,9 +122,27 @@ func TestForwarding(t *testing.T) {
 		},
 		{
 			"no answer", "PUT", "/connectors/a/stop", "",
-			forwarded{err: errors.New("connection refused")},
+			forwarded{err: errors.New("x509: certificate signed by unknown authority")},
 			"PUT http://leader:8083/connectors/a/stop?forward=true", 500,
-			`{"error_code":500,"message":"IO Error trying to forward REST request: connection refused"}`,
+			`{"error_code":500,"message":"IO Error trying to forward REST request: x509: certificate signed by unknown authority"}`,
+		},
+		{
+			"worker that has just stopped", "PUT", "/connectors/a/stop", "",
+			forwarded{err: &url.Error{Op: "Put", URL: "u", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}},
+			"PUT http://leader:8083/connectors/a/stop?forward=true", 503,
+			`{"error_code":503,"message":"IO Error trying to forward REST request: Put \"u\": dial: connection refused"}`,
+		},
+		{
+			"worker that stops in the middle", "PUT", "/connectors/a/stop", "",
+			forwarded{err: fmt.Errorf("answer: %w", io.ErrUnexpectedEOF)},
+			"PUT http://leader:8083/connectors/a/stop?forward=true", 503,
+			`{"error_code":503,"message":"IO Error trying to forward REST request: answer: unexpected EOF"}`,
+		},
+		{
+			"worker that is frozen", "PUT", "/connectors/a/stop", "",
+			forwarded{err: &url.Error{Op: "Put", URL: "u", Err: context.DeadlineExceeded}},
+			"PUT http://leader:8083/connectors/a/stop?forward=true", 503,
+			`{"error_code":503,"message":"IO Error trying to forward REST request: Put \"u\": context deadline exceeded"}`,
 		},
 		{
 			"third hop", "PUT", "/connectors/a/stop?forward=false", "",
