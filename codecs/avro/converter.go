@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/troupe-connect/troupe/codecs"
+	"github.com/troupe-connect/troupe/codecs/internal/jackson"
 	"github.com/troupe-connect/troupe/codecs/registry"
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -55,7 +56,7 @@ type converter struct {
 	session *registry.Session
 
 	enc   encoder
-	out   chunk
+	out   jackson.Chunk
 	plans *registry.Cache[writeKey, *writer]
 	last  *writer
 	of    writeKey // of last
@@ -153,14 +154,14 @@ func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string,
 	if err != nil {
 		return nil, err
 	}
-	b := append(c.out.start(), w.target.Prefix...)
+	b := append(c.out.Start(), w.target.Prefix...)
 	if b, err = c.enc.top(b, w.plan, value); err != nil {
 		return nil, c.blame(topic, err)
 	}
 	if err := w.target.PutHeader(c.session, headers, topic, nil); err != nil {
 		return nil, err
 	}
-	return c.out.take(b), nil
+	return c.out.Take(b), nil
 }
 
 // unset reports whether a value is a union's struct without a value, which is null.
