@@ -20,8 +20,11 @@ const ApicurioClass = "io.apicurio.registry.utils.converter.AvroConverter"
 func ApicurioPlugin(clients registry.Clients) codecs.Plugin {
 	def := configDef()
 	return codecs.Plugin{
-		Descriptor: plugin.Descriptor{Class: ApicurioClass, Version: version, Config: config.NewDef()},
-		New:        func() codecs.Converter { return &apicurio{converter{def: def, clients: clients}} },
+		Descriptor: plugin.Descriptor{
+			Class: ApicurioClass, Version: version,
+			Config: config.NewDef(),
+		},
+		New: func() codecs.Converter { return &apicurio{converter{def: def, clients: clients}} },
 	}
 }
 
@@ -47,7 +50,8 @@ var apicurioKeys = map[string]string{
 
 // apicurioStrategies are the classes that name artifacts, and what names subjects likewise.
 var apicurioStrategies = map[string]string{
-	"TopicIdStrategy": registry.TopicNames, "RecordIdStrategy": registry.RecordNames, "TopicRecordIdStrategy": registry.TopicRecordNames,
+	"TopicIdStrategy": registry.TopicNames, "RecordIdStrategy": registry.RecordNames,
+	"TopicRecordIdStrategy":     registry.TopicRecordNames,
 	"QualifiedRecordIdStrategy": registry.RecordNames,
 }
 
@@ -63,7 +67,8 @@ func apicurioProps(props map[string]string) (map[string]string, error) {
 	if props["apicurio.registry.headers.enabled"] == "true" {
 		return nil, errs.Config.New("apicurio.registry.headers.enabled=true: ids in Apicurio's own headers are not supported")
 	}
-	if handler := props["apicurio.registry.id-handler"]; handler != "" && !strings.Contains(handler, "4Byte") {
+	if handler := props["apicurio.registry.id-handler"]; handler != "" &&
+		!strings.Contains(handler, "4Byte") {
 		return nil, errs.Config.New("Invalid value %s for configuration apicurio.registry.id-handler: only handlers of 4-byte ids are supported", handler)
 	}
 	out["auto.register.schemas"] = "false" // its default

@@ -103,9 +103,11 @@ func (c *converter) Configure(props map[string]string, isKey bool) error {
 
 func readOptions(v config.Values) options {
 	return options{
-		enhanced: v.Bool(enhancedKey), generalized: v.Bool(registry.GeneralizedSumKey), scrub: v.Bool(registry.ScrubKey),
-		meta: v.Bool(metaKey), optionalMapKeys: v.Bool(optionalKey), discardDocs: v.Bool(discardKey),
-		flattenSingletons: v.Bool(registry.FlattenSingletonKey), ignoreDefaults: v.Bool(registry.IgnoreDefaultKey),
+		enhanced: v.Bool(enhancedKey), generalized: v.Bool(registry.GeneralizedSumKey),
+		scrub: v.Bool(registry.ScrubKey),
+		meta:  v.Bool(metaKey), optionalMapKeys: v.Bool(optionalKey), discardDocs: v.Bool(discardKey),
+		flattenSingletons: v.Bool(registry.FlattenSingletonKey),
+		ignoreDefaults:    v.Bool(registry.IgnoreDefaultKey),
 	}
 }
 
@@ -140,7 +142,9 @@ func (c *converter) FromConnect(topic string, schema *data.Schema, value any) ([
 }
 
 // FromConnectWithHeaders implements codecs.HeaderAware. The result is part of a larger buffer.
-func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string, schema *data.Schema, value any) ([]byte, error) {
+func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string,
+	schema *data.Schema, value any,
+) ([]byte, error) {
 	if value == nil {
 		if schema == nil || schema.Optional() {
 			return nil, nil
@@ -193,7 +197,8 @@ func (c *converter) writer(topic string, schema *data.Schema, value any) (*write
 		return c.last, nil
 	}
 	w, ok := c.plans.Get(key)
-	if !ok && c.last != nil && c.of.topic == topic && schema != nil && data.SchemaEqual(schema, c.of.schema) {
+	if !ok && c.last != nil && c.of.topic == topic && schema != nil &&
+		data.SchemaEqual(schema, c.of.schema) {
 		w, ok = c.last, true // a connector that makes its schema anew for every record
 	}
 	if !ok || w.target.Stale() {
@@ -222,7 +227,8 @@ func (c *converter) newWriter(topic string, schema *data.Schema, value any) (*wr
 			return nil, err
 		}
 	}
-	target, err := c.session.Target(topic, registry.Schema{Format: registry.Avro, Text: text}, recordName(own))
+	target, err := c.session.Target(topic, registry.Schema{Format: registry.Avro, Text: text},
+		recordName(own))
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +256,9 @@ func (c *converter) ToConnect(topic string, payload []byte) (data.SchemaAndValue
 
 // ToConnectWithHeaders implements codecs.HeaderAware. Strings and bytes in the value share the
 // payload's memory.
-func (c *converter) ToConnectWithHeaders(headers codecs.Headers, topic string, payload []byte) (data.SchemaAndValue, error) {
+func (c *converter) ToConnectWithHeaders(headers codecs.Headers, topic string,
+	payload []byte,
+) (data.SchemaAndValue, error) {
 	if payload == nil {
 		return data.SchemaAndValue{}, nil
 	}
@@ -313,7 +321,8 @@ func (c *converter) newReader(topic string, src *registry.Source) (*readPlan, er
 		}
 	}
 	if c.reflect {
-		return nil, c.session.ReadError(topic, src.ID, errors.New("schema.reflection needs Java classes"))
+		return nil, c.session.ReadError(topic, src.ID,
+			errors.New("schema.reflection needs Java classes"))
 	}
 	if as.kind == kindNull {
 		return &readPlan{op: readNull}, nil

@@ -411,8 +411,9 @@ func (d *decoder) anything(depth int) (any, error) {
 }
 
 var anyPlans = [...]*readPlan{
-	anyBoolean: {op: readBoolean}, anyBytes: {op: readBytes}, anyDouble: {op: readDouble}, anyFloat: {op: readFloat},
-	anyInt: {op: readInt}, anyLong: {op: readLong}, anyString: {op: readString},
+	anyBoolean: {op: readBoolean}, anyBytes: {op: readBytes}, anyDouble: {op: readDouble},
+	anyFloat: {op: readFloat},
+	anyInt:   {op: readInt}, anyLong: {op: readLong}, anyString: {op: readString},
 }
 
 func (d *decoder) anyField(i, depth int) (any, error) {

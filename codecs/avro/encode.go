@@ -201,7 +201,8 @@ func (e *encoder) equal(a, b *data.Schema) bool {
 	if _, ok := e.same[pair]; ok {
 		return true
 	}
-	if !data.SchemaEqual(a, b) && (a.Refers() == nil && b.Refers() == nil || !data.SchemaEqual(root(a), root(b))) {
+	if !data.SchemaEqual(a, b) && (a.Refers() == nil && b.Refers() == nil ||
+		!data.SchemaEqual(root(a), root(b))) {
 		return false
 	}
 	if e.same == nil || len(e.same) >= maxSame {
@@ -293,7 +294,8 @@ func (e *encoder) appendUnion(b []byte, p *plan, s *data.Struct, depth int) ([]b
 func (p *plan) decimal(v any) ([]byte, error) {
 	d, ok := v.(data.Decimal)
 	if !ok {
-		return nil, errs.Data.New("Invalid type for Decimal, expected BigDecimal but was class %s", data.JavaClass(v))
+		return nil, errs.Data.New("Invalid type for Decimal, expected BigDecimal but was class %s",
+			data.JavaClass(v))
 	}
 	raw, err := data.DecimalFromLogical(p.schema, d)
 	if errors.Is(err, errs.IllegalArgument) {
@@ -303,7 +305,8 @@ func (p *plan) decimal(v any) ([]byte, error) {
 }
 
 func (p *plan) appendDecimal(b []byte, v any) ([]byte, error) {
-	if d, ok := v.(data.Decimal); ok && p.as == kindBytes && p.scaled && d.Scale == p.scale && d.Unscaled != nil && d.Unscaled.IsInt64() {
+	if d, ok := v.(data.Decimal); ok && p.as == kindBytes && p.scaled && d.Scale == p.scale &&
+		d.Unscaled != nil && d.Unscaled.IsInt64() {
 		return appendUnscaled(b, d.Unscaled.Int64()), nil
 	}
 	raw, err := p.decimal(v)
@@ -312,7 +315,8 @@ func (p *plan) appendDecimal(b []byte, v any) ([]byte, error) {
 		return b, err
 	case p.as == kindFixed:
 		if len(raw) != p.size {
-			return b, unwritable{fmt.Errorf("a decimal of %d bytes for a fixed of %d", len(raw), p.size)}
+			return b, unwritable{fmt.Errorf("a decimal of %d bytes for a fixed of %d", len(raw),
+				p.size)}
 		}
 	default:
 		b = binary.AppendVarint(b, int64(len(raw)))
@@ -341,7 +345,8 @@ var timeNames = map[op]string{opDate: "Date", opTime: "Time", opTimestamp: "Time
 func (p *plan) appendTime(b []byte, v any) ([]byte, error) {
 	t, ok := v.(time.Time)
 	if !ok {
-		return b, errs.Data.New("Invalid type for %s, expected Date but was class %s", timeNames[p.op], data.JavaClass(v))
+		return b, errs.Data.New("Invalid type for %s, expected Date but was class %s",
+			timeNames[p.op], data.JavaClass(v))
 	}
 	switch p.op {
 	case opDate:
@@ -390,7 +395,8 @@ func (e *encoder) anything(b []byte, v any, depth int) (_ []byte, err error) {
 	case *data.Map:
 		at = anyMap
 	default:
-		return b, errs.Data.New("Unknown Java type for schemaless data: class %s", data.JavaClass(v))
+		return b, errs.Data.New("Unknown Java type for schemaless data: class %s",
+			data.JavaClass(v))
 	}
 	for range at {
 		b = append(b, 0)
@@ -446,7 +452,8 @@ func (e *encoder) anyValue(b []byte, v any, depth int) (_ []byte, err error) {
 	}
 	m, _ := v.(*data.Map)
 	if m == nil {
-		return b, errs.Data.New("Unknown Java type for schemaless data: class %s", data.JavaClass(v))
+		return b, errs.Data.New("Unknown Java type for schemaless data: class %s",
+			data.JavaClass(v))
 	}
 	if m.Len() > 0 {
 		b = binary.AppendVarint(b, int64(m.Len()))

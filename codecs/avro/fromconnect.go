@@ -63,7 +63,10 @@ func anythingSchema() *schema {
 	null := node{}
 	add := func(name string, s *schema) {
 		any.fields = append(any.fields, field{
-			name: name, schema: &schema{kind: kindUnion, branches: []*schema{primitive(kindNull), s}}, def: &null,
+			name: name, schema: &schema{
+				kind:     kindUnion,
+				branches: []*schema{primitive(kindNull), s},
+			}, def: &null,
 		})
 	}
 	for _, k := range []kind{kindBoolean, kindBytes, kindDouble, kindFloat, kindInt, kindLong, kindString} {
@@ -77,8 +80,9 @@ func anythingSchema() *schema {
 // maker makes the Avro schema of one Connect schema.
 type maker struct {
 	options
-	unnamed []*data.Schema     // structs without a name, numbered by their place
-	records map[string]*schema // records under way, by the name of their struct, for those within themselves
+	unnamed []*data.Schema // structs without a name, numbered by their place
+	// records under way, by the name of their struct, for those within themselves
+	records map[string]*schema
 }
 
 // fromSchema is the Avro schema of a Connect schema. An error is of what Avro can't say.
@@ -390,7 +394,9 @@ func (m *maker) record(s *data.Schema, depth int) (*schema, error) {
 }
 
 // field makes a record's field. A default that Avro doesn't take is left out.
-func (m *maker) field(fieldName string, s *data.Schema, doc *string, depth int) (f field, err error) {
+func (m *maker) field(fieldName string, s *data.Schema, doc *string,
+	depth int,
+) (f field, err error) {
 	if err := checkName(fieldName); err != nil {
 		return f, err
 	}

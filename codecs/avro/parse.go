@@ -33,8 +33,11 @@ func (p *parser) text(text string) (*schema, error) {
 
 // The attributes that are no properties, by the kind of schema.
 var (
-	schemaReserved = []string{"doc", "fields", "items", "name", "namespace", "size", "symbols", "values", "type", "aliases"}
-	fieldReserved  = []string{"default", "doc", "name", "order", "type", "aliases"}
+	schemaReserved = []string{
+		"doc", "fields", "items", "name", "namespace", "size", "symbols",
+		"values", "type", "aliases",
+	}
+	fieldReserved = []string{"default", "doc", "name", "order", "type", "aliases"}
 )
 
 func (p *parser) schema(n *node, space string, depth int) (*schema, error) {
@@ -213,7 +216,8 @@ func checkEnum(s *schema) error {
 		seen[symbol] = true
 	}
 	if s.enumDefault != nil && !seen[*s.enumDefault] {
-		return fmt.Errorf("The Enum Default: %s is not in the enum symbol set: %v", *s.enumDefault, s.symbols)
+		return fmt.Errorf("The Enum Default: %s is not in the enum symbol set: %v", *s.enumDefault,
+			s.symbols)
 	}
 	return nil
 }
@@ -269,13 +273,17 @@ func (p *parser) field(n *node, in *schema, depth int) (f field, err error) {
 	if !ok {
 		return f, fmt.Errorf("No field type: %s", n)
 	}
-	f = field{name: given.text, doc: optionalText(n, "doc"), aliases: texts(n, "aliases"), props: properties(n, fieldReserved)}
+	f = field{
+		name: given.text, doc: optionalText(n, "doc"), aliases: texts(n, "aliases"),
+		props: properties(n, fieldReserved),
+	}
 	if f.schema, err = p.schema(t, in.name.space, depth+1); err != nil {
 		return f, err
 	}
 	if def, ok := n.get("default"); ok {
 		f.def = def
-		if (f.schema.kind == kindFloat || f.schema.kind == kindDouble) && def.kind == nodeString { // "NaN"
+		// "NaN"
+		if (f.schema.kind == kindFloat || f.schema.kind == kindDouble) && def.kind == nodeString {
 			v := floatNode(def.float())
 			f.def = &v
 		}

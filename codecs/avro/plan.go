@@ -92,7 +92,10 @@ func (p *planner) plan(c *data.Schema, own, target *schema, bare bool) *plan {
 	if made := p.done[key]; made != nil {
 		return made
 	}
-	made := &plan{schema: c, optional: c == nil || c.Optional() && !bare, ignoreDef: p.ignoreDefaults}
+	made := &plan{
+		schema: c, optional: c == nil || c.Optional() && !bare,
+		ignoreDef: p.ignoreDefaults,
+	}
 	p.done[key] = made
 	if c != nil && isUnion(c) {
 		p.unionPlan(made, c, own, target)
@@ -131,7 +134,8 @@ var numberKinds = map[kind]bool{kindInt: true, kindLong: true, kindFloat: true, 
 // value sets how a value that isn't null is written; neither schema is a union.
 func (p *planner) value(made *plan, c *data.Schema, own, target *schema) {
 	if own.kind != target.kind && !(numberKinds[own.kind] && numberKinds[target.kind]) {
-		made.fail("a value of type %s can't be written as %s", own.branchName(), target.branchName())
+		made.fail("a value of type %s can't be written as %s", own.branchName(),
+			target.branchName())
 		return
 	}
 	if c == nil {
@@ -158,7 +162,8 @@ func (p *planner) value(made *plan, c *data.Schema, own, target *schema) {
 var opsByType = [...]op{
 	data.Int8: opInt8, data.Int16: opInt16, data.Int32: opInt32, data.Int64: opInt64,
 	data.Float32: opFloat32, data.Float64: opFloat64, data.Boolean: opBoolean,
-	data.String: opString, data.Bytes: opBytes, data.Array: opArray, data.MapType: opMap, data.StructType: opStruct,
+	data.String: opString, data.Bytes: opBytes, data.Array: opArray, data.MapType: opMap,
+	data.StructType: opStruct,
 }
 
 func (p *planner) typed(made *plan, c *data.Schema, own, target *schema) {
@@ -171,7 +176,8 @@ func (p *planner) typed(made *plan, c *data.Schema, own, target *schema) {
 		}
 	case kindFixed:
 		if own.name.full() != target.name.full() || own.size != target.size {
-			made.fail("a fixed of %d bytes can't be written as %s of %d", own.size, target.branchName(), target.size)
+			made.fail("a fixed of %d bytes can't be written as %s of %d", own.size,
+				target.branchName(), target.size)
 			return
 		}
 		made.op, made.size = opFixed, target.size
@@ -198,7 +204,8 @@ func (p *planner) entries(made *plan, c *data.Schema, own, target *schema) {
 	}
 	made.keyIsSecond = key == 1
 	made.key = p.plan(c.KeySchema(), own.elem.fields[0].schema, entry.fields[key].schema, false)
-	made.elem = p.plan(c.ValueSchema(), own.elem.fields[1].schema, entry.fields[value].schema, false)
+	made.elem = p.plan(c.ValueSchema(), own.elem.fields[1].schema, entry.fields[value].schema,
+		false)
 }
 
 // record pairs the fields by name.
@@ -208,7 +215,8 @@ func (p *planner) record(made *plan, c *data.Schema, own, target *schema) {
 		f := &target.fields[i]
 		at := own.fieldIndex(f.name)
 		if at < 0 || at >= len(c.Fields()) {
-			made.fail("field %s of %s has no value: struct %s has no such field", f.name, target.name.full(), c.Name())
+			made.fail("field %s of %s has no value: struct %s has no such field", f.name,
+				target.name.full(), c.Name())
 			return
 		}
 		in := c.Fields()[at].Schema

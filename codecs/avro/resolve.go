@@ -166,10 +166,12 @@ func (r *resolver) branch(w, as *schema, i int, c *data.Schema) *readPlan {
 			at++
 		}
 	}
-	if in := c.Fields()[at].Schema; in.Type() == data.Int8 || in.Type() == data.Int16 { // which Java doesn't look for
+	// which Java doesn't look for
+	if in := c.Fields()[at].Schema; in.Type() == data.Int8 || in.Type() == data.Int16 {
 		return mismatch("Did not find matching union field for data")
 	}
-	if r.generalized && c.Fields()[at].Name != unionField+strconv.Itoa(at) { // Java puts by field what it has named by branch
+	// Java puts by field what it has named by branch
+	if r.generalized && c.Fields()[at].Name != unionField+strconv.Itoa(at) {
 		return mismatch("%s%d is not a valid field name", unionField, at)
 	}
 	return &readPlan{op: readBranch, schema: c, at: at, elem: r.plan(w, b, c.Fields()[at].Schema)}
@@ -184,7 +186,8 @@ func matchBranch(w, as *schema) int {
 		}
 	}
 	for i, b := range as.branches {
-		if b.kind == w.kind && b.kind.named() && (b.name.short == w.name.short || hasAlias(b, w.name)) {
+		if b.kind == w.kind && b.kind.named() && (b.name.short == w.name.short ||
+			hasAlias(b, w.name)) {
 			return i
 		}
 	}
@@ -220,7 +223,8 @@ func promotes(w, as kind) bool {
 
 var readOps = [...]readOp{
 	kindNull: readNull, kindBoolean: readBoolean, kindInt: readInt, kindLong: readLong, kindFloat: readFloat,
-	kindDouble: readDouble, kindBytes: readBytes, kindString: readString, kindRecord: readStruct, kindEnum: readEnum,
+	kindDouble: readDouble, kindBytes: readBytes, kindString: readString, kindRecord: readStruct,
+	kindEnum:  readEnum,
 	kindArray: readArray, kindMap: readMap, kindFixed: readFixed,
 }
 
@@ -337,7 +341,8 @@ func (r *resolver) enum(out *readPlan, w, as *schema) {
 func (r *resolver) entries(out *readPlan, w, as *schema, c *data.Schema) *readPlan {
 	key, value := w.elem.fieldIndex("key"), w.elem.fieldIndex("value")
 	asKey, asValue := as.elem.fieldIndex("key"), as.elem.fieldIndex("value")
-	if w.elem.kind != kindRecord || key < 0 || value < 0 || len(w.elem.fields) != 2 || asKey < 0 || asValue < 0 {
+	if w.elem.kind != kindRecord || key < 0 || value < 0 || len(w.elem.fields) != 2 || asKey < 0 ||
+		asValue < 0 {
 		return failPlan("Found %s, expecting an entry of a map", w.elem.branchName())
 	}
 	out.op, out.keySecond = readEntries, key == 1
@@ -358,12 +363,15 @@ func (r *resolver) fields(p, out *readPlan, w, as *schema, c *data.Schema) {
 			out.steps = append(out.steps, step{-1, r.plan(f.schema, f.schema, nil)})
 			continue
 		}
-		if r.scrub && scrub(as.fields[at].name) != as.fields[at].name { // Java looks for the mended name
-			*out = *mismatch("field %s of %s is not a name that %s makes", as.fields[at].name, as.name.full(), registry.ScrubKey)
+		// Java looks for the mended name
+		if r.scrub && scrub(as.fields[at].name) != as.fields[at].name {
+			*out = *mismatch("field %s of %s is not a name that %s makes", as.fields[at].name,
+				as.name.full(), registry.ScrubKey)
 			return
 		}
 		given[at] = true
-		out.steps = append(out.steps, step{at, r.plan(f.schema, as.fields[at].schema, fieldOf(c, at))})
+		out.steps = append(out.steps, step{at, r.plan(f.schema, as.fields[at].schema,
+			fieldOf(c, at))})
 	}
 	for at := range as.fields {
 		if given[at] {
@@ -371,7 +379,8 @@ func (r *resolver) fields(p, out *readPlan, w, as *schema, c *data.Schema) {
 		}
 		f := &as.fields[at]
 		if f.def == nil {
-			*out = *failPlan("Found %s, expecting %s, missing required field %s", w.name.full(), as.name.full(), f.name)
+			*out = *failPlan("Found %s, expecting %s, missing required field %s", w.name.full(),
+				as.name.full(), f.name)
 			return
 		}
 		var value any

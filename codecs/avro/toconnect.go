@@ -44,7 +44,8 @@ func (r *reader) toSchema(s *schema, version int) (*data.Schema, error) {
 
 // isAnything reports whether a schema is the one of values without schema.
 func isAnything(s *schema) bool {
-	return s == anything || s.kind == kindRecord && s.name == anything.name && s.text() == anythingText
+	return s == anything || s.kind == kindRecord && s.name == anything.name &&
+		s.text() == anythingText
 }
 
 var anythingText = anything.text()
@@ -56,7 +57,8 @@ func (r *reader) schema(s *schema, at place, within open, depth int) (*data.Sche
 		return nil, errs.Data.New("schema %s: %v", s.name.full(), errNesting)
 	}
 	if r.made++; r.made > maxMade {
-		return nil, errs.Data.New("schema %s is one of more than %d within another", s.name.full(), maxMade)
+		return nil, errs.Data.New("schema %s is one of more than %d within another", s.name.full(),
+			maxMade)
 	}
 	if o := within[s]; o != nil {
 		return o.builder.Within(at.optional), nil
@@ -245,7 +247,8 @@ func (r *reader) recordBuilder(s *schema, within open, depth int) (*data.Builder
 		if f.doc != nil && docs {
 			b.Parameter(fieldDocParam+f.name, *f.doc)
 		}
-		made, err := r.schema(f.schema, place{def: fieldDefault(f.schema, f.def), doc: f.doc}, within, depth+1)
+		made, err := r.schema(f.schema, place{def: fieldDefault(f.schema, f.def), doc: f.doc},
+			within, depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -405,7 +408,8 @@ func describeParams(b *data.Builder, s *schema) error {
 		}
 		for _, p := range params.members {
 			if p.value.kind != nodeString {
-				return errs.Data.New("Expected schema parameter values to be strings but found: %s", &p.value)
+				return errs.Data.New("Expected schema parameter values to be strings but found: %s",
+					&p.value)
 			}
 			b.Parameter(p.name, p.value.text)
 		}

@@ -19,8 +19,11 @@ const Class = "io.confluent.connect.json.JsonSchemaConverter"
 // Plugin is the JsonSchemaConverter, for keys and values. pool makes the clients of registries.
 func Plugin(pool *registry.Pool) codecs.Plugin {
 	return codecs.Plugin{
-		Descriptor: plugin.Descriptor{Class: Class, Version: registry.Version, Config: config.NewDef()},
-		New:        func() codecs.Converter { return New(pool) },
+		Descriptor: plugin.Descriptor{
+			Class: Class, Version: registry.Version,
+			Config: config.NewDef(),
+		},
+		New: func() codecs.Converter { return New(pool) },
 	}
 }
 
@@ -80,7 +83,8 @@ func (c *converter) Configure(props map[string]string, isKey bool) error {
 	session.Compatible = c.compatible
 	v := session.Settings.Values
 	c.opts = optionsOf(v)
-	c.check, c.indent, c.typeKey = v.Bool(failInvalidKey), v.Bool(indentKey), v.String(typePropertyKey)
+	c.check, c.indent, c.typeKey = v.Bool(failInvalidKey), v.Bool(indentKey),
+		v.String(typePropertyKey)
 	c.enc = encoder{options: &c.opts}
 	c.dec = newDecoder(&c.opts)
 	size := v.Int(registry.CacheSizeKey)
@@ -95,7 +99,9 @@ func (c *converter) FromConnect(topic string, schema *data.Schema, value any) ([
 }
 
 // FromConnectWithHeaders makes the frame and JSON of a value. The result is part of a larger buffer.
-func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string, schema *data.Schema, value any) ([]byte, error) {
+func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string,
+	schema *data.Schema, value any,
+) ([]byte, error) {
 	if schema == nil {
 		return c.schemaless(topic, value)
 	}
@@ -137,7 +143,8 @@ func (c *converter) schemaless(topic string, value any) ([]byte, error) {
 	if _, _, err := c.enc.append(nil, nil, value, 0); err != nil {
 		return nil, err
 	}
-	return nil, c.session.WriteError(topic, errors.New("a value without a schema can't be written with JSON Schema"))
+	return nil, c.session.WriteError(topic,
+		errors.New("a value without a schema can't be written with JSON Schema"))
 }
 
 func (c *converter) writer(schema *data.Schema) (*writer, error) {
@@ -150,7 +157,10 @@ func (c *converter) writer(schema *data.Schema) (*writer, error) {
 		if err != nil {
 			return nil, err
 		}
-		w = &writer{plan: compile(schema), own: registry.Schema{Format: registry.JSON, Text: text}, title: titleOf(text)}
+		w = &writer{
+			plan: compile(schema), own: registry.Schema{Format: registry.JSON, Text: text},
+			title: titleOf(text),
+		}
 		c.writers.Put(schema, w)
 	}
 	c.lastOut, c.last = schema, w
@@ -208,7 +218,9 @@ func (c *converter) ToConnect(topic string, payload []byte) (data.SchemaAndValue
 
 // ToConnectWithHeaders makes a value of a frame and JSON. Strings in the value share the payload's
 // memory.
-func (c *converter) ToConnectWithHeaders(headers codecs.Headers, topic string, payload []byte) (data.SchemaAndValue, error) {
+func (c *converter) ToConnectWithHeaders(headers codecs.Headers, topic string,
+	payload []byte,
+) (data.SchemaAndValue, error) {
 	if payload == nil {
 		return data.SchemaAndValue{}, nil
 	}
@@ -266,7 +278,8 @@ func (c *converter) newReader(topic string, src *registry.Source) (*reader, erro
 		return nil, c.session.ReadError(topic, src.ID, err)
 	}
 	if class := doc.javaType(c.typeKey); class != "" {
-		return nil, c.session.ReadError(topic, src.ID, errors.New("Class "+class+" could not be found."))
+		return nil, c.session.ReadError(topic, src.ID,
+			errors.New("Class "+class+" could not be found."))
 	}
 	m, err := doc.load(c.opts.ignoreModern)
 	if err != nil {

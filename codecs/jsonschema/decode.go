@@ -114,7 +114,8 @@ func (d *decoder) bytes(n *jackson.Node) (any, error) {
 		d.misfit = true
 		return boxed(d.Decimal(n))
 	case jackson.KindNonNumber:
-		return nil, errs.Data.New("Invalid bytes field: %s is no decimal number", d.Src[n.Start:n.End])
+		return nil, errs.Data.New("Invalid bytes field: %s is no decimal number",
+			d.Src[n.Start:n.End])
 	}
 	d.misfit = true
 	return data.NewDecimal(0, 0), nil
@@ -209,7 +210,8 @@ func (d *decoder) mapOf(p *plan, n *jackson.Node, i uint32) (any, error) {
 			return nil, errs.Data.New("Found invalid map entry instead of object: %s", e.Kind)
 		}
 		if size := d.distinct(at); size != 2 {
-			return nil, errs.Data.New("Found invalid map entry, expected length 2 but found :%d", size)
+			return nil, errs.Data.New("Found invalid map entry, expected length 2 but found :%d",
+				size)
 		}
 		k, err := d.member(p.key, at, fieldKey)
 		if err != nil {
@@ -349,7 +351,8 @@ func (d *decoder) simple(p *plan, n *jackson.Node) bool {
 	case data.Int8, data.Int16, data.Int32, data.Int64:
 		return n.Kind == jackson.KindInt
 	case data.Float32, data.Float64:
-		return n.Kind == jackson.KindInt || n.Kind == jackson.KindFloat || n.Kind == jackson.KindNonNumber
+		return n.Kind == jackson.KindInt || n.Kind == jackson.KindFloat ||
+			n.Kind == jackson.KindNonNumber
 	case data.Boolean:
 		return n.Kind == jackson.KindTrue || n.Kind == jackson.KindFalse
 	case data.String:
@@ -406,7 +409,8 @@ func (d *decoder) decimal(p *plan, n *jackson.Node) (any, error) {
 	case jackson.KindInt, jackson.KindFloat:
 		return boxed(d.Decimal(n))
 	case jackson.KindNonNumber:
-		return nil, errs.Data.New("Invalid type for Decimal: %s is no decimal number", d.Src[n.Start:n.End])
+		return nil, errs.Data.New("Invalid type for Decimal: %s is no decimal number",
+			d.Src[n.Start:n.End])
 	case jackson.KindString:
 		b, err := jackson.DecodeBase64(d.Str(n))
 		if err != nil {

@@ -188,7 +188,9 @@ func invalidType(p *plan, v any) error {
 	return errs.Data.New("Invalid type for %s: class %s", p.schema.Type(), data.JavaClass(v))
 }
 
-func (e *encoder) appendLarge(b []byte, p *plan, v any, depth int) (_ []byte, there bool, err error) {
+func (e *encoder) appendLarge(b []byte, p *plan, v any,
+	depth int,
+) (_ []byte, there bool, err error) {
 	switch p.op {
 	case opBytes:
 		switch v := v.(type) {
@@ -269,7 +271,9 @@ func (e *encoder) appendStruct(b []byte, p *plan, s *data.Struct, depth int) (_ 
 }
 
 // appendUnion appends the member that has a value.
-func (e *encoder) appendUnion(b []byte, p *plan, s *data.Struct, depth int) (_ []byte, there bool, err error) {
+func (e *encoder) appendUnion(b []byte, p *plan, s *data.Struct,
+	depth int,
+) (_ []byte, there bool, err error) {
 	if s.Schema() != p.schema && !e.equal(s.Schema(), p.schema) {
 		return b, noValue, errs.Data.New("Mismatching schema.")
 	}
@@ -352,7 +356,9 @@ func stringKeys(m *data.Map) bool {
 	return true
 }
 
-func (e *encoder) appendObject(b []byte, key, elem *plan, m *data.Map, depth int) (_ []byte, err error) {
+func (e *encoder) appendObject(b []byte, key, elem *plan, m *data.Map,
+	depth int,
+) (_ []byte, err error) {
 	b = append(b, '{')
 	for i, entry := range m.Entries() {
 		if i > 0 {
@@ -388,7 +394,9 @@ func (e *encoder) appendKey(b []byte, p *plan, key any) ([]byte, error) {
 	return append(b, '"'), nil
 }
 
-func (e *encoder) appendEntries(b []byte, key, elem *plan, m *data.Map, depth int) (_ []byte, err error) {
+func (e *encoder) appendEntries(b []byte, key, elem *plan, m *data.Map,
+	depth int,
+) (_ []byte, err error) {
 	if depth++; depth > jackson.MaxDepth && m.Len() > 0 {
 		return b, tooDeep()
 	}
@@ -413,7 +421,8 @@ func (e *encoder) appendEntries(b []byte, key, elem *plan, m *data.Map, depth in
 func (e *encoder) appendDecimal(b []byte, p *plan, v any) ([]byte, error) {
 	d, ok := v.(data.Decimal)
 	if !ok {
-		return b, errs.Data.New("Invalid type for Decimal, expected BigDecimal but was class %s", data.JavaClass(v))
+		return b, errs.Data.New("Invalid type for Decimal, expected BigDecimal but was class %s",
+			data.JavaClass(v))
 	}
 	if e.numeric {
 		return d.Append(b), nil
@@ -435,7 +444,8 @@ func (e *encoder) appendDecimal(b []byte, p *plan, v any) ([]byte, error) {
 func appendTime(b []byte, p *plan, v any) ([]byte, error) {
 	t, ok := v.(time.Time)
 	if !ok {
-		return b, errs.Data.New("Invalid type for %s, expected Date but was class %s", logicalNames[p.op], data.JavaClass(v))
+		return b, errs.Data.New("Invalid type for %s, expected Date but was class %s",
+			logicalNames[p.op], data.JavaClass(v))
 	}
 	switch p.op {
 	case opDate:
@@ -492,5 +502,6 @@ func (e *encoder) appendSchemaless(b []byte, v any, depth int) (_ []byte, there 
 	case *data.Struct:
 		return b, noValue, errs.Data.New("Mismatching schema.")
 	}
-	return b, noValue, errs.Data.New("Java class class %s does not have corresponding schema type.", data.JavaClass(v))
+	return b, noValue, errs.Data.New("Java class class %s does not have corresponding schema type.",
+		data.JavaClass(v))
 }

@@ -57,7 +57,8 @@ func (d *document) load(ignoreModern bool) (*model, error) {
 	}
 	root, ok := d.root.(*object)
 	if !ok {
-		return nil, fmt.Errorf("a schema must be an object, this one is %s", clipped(appendJSON(nil, d.root)))
+		return nil, fmt.Errorf("a schema must be an object, this one is %s",
+			clipped(appendJSON(nil, d.root)))
 	}
 	l := &loader{doc: d, draft: draftOf(root), knots: map[string]*knot{}}
 	if l.draft >= draft2019 && ignoreModern {
@@ -119,12 +120,18 @@ func (l *loader) idKeyword() string {
 }
 
 var (
-	arrayKeywords  = []string{"items", "additionalItems", "minItems", "maxItems", "uniqueItems", "contains"}
+	arrayKeywords = []string{
+		"items", "additionalItems", "minItems", "maxItems", "uniqueItems",
+		"contains",
+	}
 	objectKeywords = []string{
 		"properties", "required", "minProperties", "maxProperties", "dependencies", "patternProperties",
 		"additionalProperties", "propertyNames",
 	}
-	numberKeywords = []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+	numberKeywords = []string{
+		"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+		"multipleOf",
+	}
 	stringKeywords = []string{"minLength", "maxLength", "pattern", "format"}
 
 	// What came after draft 7, by the list that it belongs to.
@@ -144,7 +151,8 @@ func (l *loader) keywords(list []string) []string {
 			return list[:3] // formats are not looked at
 		}
 	}
-	if last := list[len(list)-1]; l.draft == draft4 && (last == "contains" || last == "propertyNames") {
+	if last := list[len(list)-1]; l.draft == draft4 && (last == "contains" ||
+		last == "propertyNames") {
 		return list[:len(list)-1]
 	}
 	return list
@@ -163,7 +171,8 @@ func (l *loader) load(sc scope, raw any, depth int) (*model, error) {
 	case *object:
 		return l.loadObject(sc, raw, depth)
 	}
-	return nil, fmt.Errorf("a schema must be an object or boolean, is %s", clipped(appendJSON(nil, raw)))
+	return nil, fmt.Errorf("a schema must be an object or boolean, is %s",
+		clipped(appendJSON(nil, raw)))
 }
 
 // reading is a schema object on its way to a model: what is left of it, and what was found.

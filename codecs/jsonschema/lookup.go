@@ -117,7 +117,8 @@ func pointer(v any, path string) (any, error) {
 			}
 			v = at[i]
 		default:
-			return nil, fmt.Errorf("#%s leads nowhere: %s is in neither object nor array", path, part)
+			return nil, fmt.Errorf("#%s leads nowhere: %s is in neither object nor array", path,
+				part)
 		}
 	}
 	return v, nil

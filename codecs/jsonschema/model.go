@@ -22,8 +22,10 @@ const (
 )
 
 var kindNames = [...]string{
-	"EmptySchema", "TrueSchema", "FalseSchema", "NullSchema", "BooleanSchema", "NumberSchema", "StringSchema", "ConstSchema",
-	"EnumSchema", "ArraySchema", "ObjectSchema", "CombinedSchema", "NotSchema", "ConditionalSchema", "ReferenceSchema",
+	"EmptySchema", "TrueSchema", "FalseSchema", "NullSchema", "BooleanSchema", "NumberSchema",
+	"StringSchema", "ConstSchema",
+	"EnumSchema", "ArraySchema", "ObjectSchema", "CombinedSchema", "NotSchema", "ConditionalSchema",
+	"ReferenceSchema",
 }
 
 // criterion says how many of a combined schema's parts must fit.

@@ -56,20 +56,28 @@ const (
 // settingsDef is the definition of the settings.
 var settingsDef = sync.OnceValue(func() *config.Def {
 	text := func(name string, def any, v config.Validator) config.Key {
-		return config.Key{Name: name, Type: config.String, Default: def, Validator: v, Importance: config.Low}
+		return config.Key{
+			Name: name, Type: config.String, Default: def, Validator: v,
+			Importance: config.Low,
+		}
 	}
 	return registry.Def(
-		registry.Flag(additionalKey, true), registry.Flag(nonRequiredKey, false), registry.Flag(ignoreModernKey, false),
+		registry.Flag(additionalKey, true), registry.Flag(nonRequiredKey, false),
+		registry.Flag(ignoreModernKey, false),
 		text(decimalKey, "BASE64", config.CaseInsensitiveValidString("NUMERIC", "BASE64")),
 		registry.Flag(failInvalidKey, false), registry.Flag(indentKey, false),
 		// These are checked and have no effect.
 		registry.Flag("json.fail.unknown.properties", true), registry.Flag("json.write.dates.iso8601", false),
 		registry.Flag("json.oneof.for.nullables", true),
-		text("json.schema.spec.version", "draft_7", enumerators{"draft_4", "draft_6", "draft_7", "draft_2019_09", "draft_2020_12"}),
+		text("json.schema.spec.version", "draft_7", enumerators{
+			"draft_4", "draft_6", "draft_7",
+			"draft_2019_09", "draft_2020_12",
+		}),
 		text("json.default.property.inclusion", nil, enumerators{
 			"always", "non_null", "non_absent", "non_empty", "non_default", "custom", "use_defaults", "",
 		}),
-		text("json.key.type", "java.lang.Object", javaClass{}), text("json.value.type", "java.lang.Object", javaClass{}),
+		text("json.key.type", "java.lang.Object", javaClass{}),
+		text("json.value.type", "java.lang.Object", javaClass{}),
 		text(typePropertyKey, "javaType", nil),
 	)
 })
@@ -77,7 +85,8 @@ var settingsDef = sync.OnceValue(func() *config.Def {
 // optionsOf are the settings by which schemas and values are mapped.
 func optionsOf(v config.Values) options {
 	return options{
-		additional: v.Bool(additionalKey), optionalNonRequired: v.Bool(nonRequiredKey), ignoreModern: v.Bool(ignoreModernKey),
+		additional: v.Bool(additionalKey), optionalNonRequired: v.Bool(nonRequiredKey),
+		ignoreModern:      v.Bool(ignoreModernKey),
 		numeric:           strings.EqualFold(v.String(decimalKey), "NUMERIC"),
 		flattenSingletons: v.Bool(registry.FlattenSingletonKey), generalized: v.Bool(registry.GeneralizedSumKey),
 		ignoreDefault: v.Bool(registry.IgnoreDefaultKey),

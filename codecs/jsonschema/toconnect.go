@@ -16,7 +16,10 @@ func (o *options) toConnect(m *model, version int32) (*data.Schema, error) {
 		return s, err
 	}
 	// Java numbers the places that refer to a struct, and keeps the last number at all of them.
-	c = &connecting{options: o, structs: map[*model]*structOf{}, ids: map[*model]string{}, final: c.ids}
+	c = &connecting{
+		options: o, structs: map[*model]*structOf{}, ids: map[*model]string{},
+		final: c.ids,
+	}
 	return c.schema(m, version, false)
 }
 
@@ -84,7 +87,8 @@ func connectType(m *model) (string, error) {
 	case string:
 		return t, nil
 	}
-	return "", errs.Data.New("%s must be a string, is %s", propType, appendJSON(nil, m.extra.get(propType)))
+	return "", errs.Data.New("%s must be a string, is %s", propType,
+		appendJSON(nil, m.extra.get(propType)))
 }
 
 var numberTypes = map[string]data.Type{
@@ -125,7 +129,8 @@ func (c *connecting) simple(m *model) (*data.Builder, error) {
 	case kEnum:
 		return c.enum(m.values), nil
 	}
-	return nil, errs.Data.New("Unsupported schema type org.everit.json.schema.%s", kindNames[m.kind])
+	return nil, errs.Data.New("Unsupported schema type org.everit.json.schema.%s",
+		kindNames[m.kind])
 }
 
 func (c *connecting) enum(values []any) *data.Builder {
@@ -237,11 +242,13 @@ func byIndex(m *model) ([]property, error) {
 		case number:
 			i, ok := at.int32()
 			if !ok {
-				return nil, errs.Data.New("%s of %s must be an integer, is %s", propIndex, p.name, at.text)
+				return nil, errs.Data.New("%s of %s must be an integer, is %s", propIndex, p.name,
+					at.text)
 			}
 			index = i
 		default:
-			return nil, errs.Data.New("%s of %s must be an integer, is %s", propIndex, p.name, appendJSON(nil, at))
+			return nil, errs.Data.New("%s of %s must be an integer, is %s", propIndex, p.name,
+				appendJSON(nil, at))
 		}
 		places[index] = p
 	}
@@ -249,7 +256,9 @@ func byIndex(m *model) ([]property, error) {
 }
 
 // finish gives a schema what its model says besides its type.
-func (c *connecting) finish(b *data.Builder, m *model, version int32, optional bool) (*data.Schema, error) {
+func (c *connecting) finish(b *data.Builder, m *model, version int32,
+	optional bool,
+) (*data.Schema, error) {
 	if err := c.attributes(b, m, version); err != nil {
 		return nil, err
 	}
@@ -305,7 +314,8 @@ func (c *connecting) attributes(b *data.Builder, m *model, version int32) error 
 		for _, name := range copied.hashed().names {
 			text, ok := copied.values[name].(string)
 			if !ok {
-				return errs.Data.New("%s must be strings, %s is %s", propParams, name, appendJSON(nil, copied.values[name]))
+				return errs.Data.New("%s must be strings, %s is %s", propParams, name,
+					appendJSON(nil, copied.values[name]))
 			}
 			b.Parameter(name, text)
 		}
@@ -316,7 +326,9 @@ func (c *connecting) attributes(b *data.Builder, m *model, version int32) error 
 }
 
 // withDefault reads a default as a value of the schema without it.
-func (c *connecting) withDefault(b *data.Builder, plain *data.Schema, def any) (*data.Schema, error) {
+func (c *connecting) withDefault(b *data.Builder, plain *data.Schema,
+	def any,
+) (*data.Schema, error) {
 	d := newDecoder(c.options)
 	v, err := d.read(compile(plain), appendJSON(nil, def))
 	if err != nil {
@@ -324,7 +336,8 @@ func (c *connecting) withDefault(b *data.Builder, plain *data.Schema, def any) (
 	}
 	if _, ok := v.(*data.Struct); ok {
 		// Java compares the struct's schema with the builder of the schema, which are never equal.
-		return nil, errs.SchemaBuilder.Wrap(errs.Data.New("Struct schemas do not match."), "Invalid default value")
+		return nil, errs.SchemaBuilder.Wrap(errs.Data.New("Struct schemas do not match."),
+			"Invalid default value")
 	}
 	return b.Default(v).Build()
 }

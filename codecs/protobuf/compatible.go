@@ -138,7 +138,9 @@ func members(m *message, o *oneof) map[int32]*field {
 
 // moved are the fields that went into a oneof, of which one may into each, if it has no other that was
 // in one before.
-func (c *comparison) moved(path string, original, update *message, before map[int32]*field) map[int32]bool {
+func (c *comparison) moved(path string, original, update *message,
+	before map[int32]*field,
+) map[int32]bool {
 	inOneof := map[int32]bool{}
 	for _, f := range original.fields {
 		if f.oneof != nil {
@@ -226,7 +228,8 @@ func (c *comparison) field(path string, original, update *field) {
 		c.add(path, "FIELD_SCALAR_KIND_CHANGED")
 	case before == groupMap:
 		for i := range original.msg.fields {
-			c.field(path+"/"+original.msg.fields[i].name, unlabelled(original.msg.fields[i]), unlabelled(update.msg.fields[i]))
+			c.field(path+"/"+original.msg.fields[i].name, unlabelled(original.msg.fields[i]),
+				unlabelled(update.msg.fields[i]))
 		}
 	case before == groupMessage:
 		c.named(path, original, update)

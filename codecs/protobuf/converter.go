@@ -22,8 +22,11 @@ const Class = "io.confluent.connect.protobuf.ProtobufConverter"
 // Plugin is the ProtobufConverter, for keys and values. pool makes the clients of registries.
 func Plugin(pool *registry.Pool) codecs.Plugin {
 	return codecs.Plugin{
-		Descriptor: plugin.Descriptor{Class: Class, Version: registry.Version, Config: config.NewDef()},
-		New:        func() codecs.Converter { return New(pool) },
+		Descriptor: plugin.Descriptor{
+			Class: Class, Version: registry.Version,
+			Config: config.NewDef(),
+		},
+		New: func() codecs.Converter { return New(pool) },
 	}
 }
 
@@ -107,7 +110,9 @@ func (c *converter) FromConnect(topic string, schema *data.Schema, value any) ([
 }
 
 // FromConnectWithHeaders makes the frame and message of a value. The result is part of a larger buffer.
-func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string, schema *data.Schema, value any) ([]byte, error) {
+func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string,
+	schema *data.Schema, value any,
+) ([]byte, error) {
 	if schema == nil {
 		if value == nil {
 			return nil, nil
@@ -147,7 +152,10 @@ func (c *converter) writer(schema *data.Schema) (*writer, error) {
 		if err != nil {
 			return nil, err
 		}
-		w = &writer{made: m, plan: c.opts.plan(schema, m), own: registry.Schema{Format: registry.Protobuf, Text: m.file.text()}}
+		w = &writer{
+			made: m, plan: c.opts.plan(schema, m),
+			own: registry.Schema{Format: registry.Protobuf, Text: m.file.text()},
+		}
 		if c.serialized {
 			w.own.Text = m.file.serialized()
 		}
@@ -210,7 +218,10 @@ func (c *converter) refer(w *writer, topic string) error {
 			w.own.References = nil
 			return c.session.WriteError(topic, err)
 		}
-		w.own.References = append(w.own.References, registry.Reference{Name: path, Subject: subject, Version: version})
+		w.own.References = append(w.own.References, registry.Reference{
+			Name: path, Subject: subject,
+			Version: version,
+		})
 	}
 	return nil
 }
@@ -272,7 +283,9 @@ func (c *converter) ToConnect(topic string, payload []byte) (data.SchemaAndValue
 
 // ToConnectWithHeaders makes a value of a frame and a message. Strings and bytes in the value share
 // the payload's memory.
-func (c *converter) ToConnectWithHeaders(headers codecs.Headers, topic string, payload []byte) (data.SchemaAndValue, error) {
+func (c *converter) ToConnectWithHeaders(headers codecs.Headers, topic string,
+	payload []byte,
+) (data.SchemaAndValue, error) {
 	if payload == nil {
 		return data.SchemaAndValue{}, nil
 	}

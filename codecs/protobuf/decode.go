@@ -122,7 +122,9 @@ func (d *decoder) mark(first, i int, there bool) {
 
 // value reads one value of a field. Messages are kept as they are until all is read, since of several
 // with one number all count.
-func (d *decoder) value(m *decMessage, i int, b []byte, wire int, t target, base, first int) (_ []byte, err error) {
+func (d *decoder) value(m *decMessage, i int, b []byte, wire int, t target,
+	base, first int,
+) (_ []byte, err error) {
 	f := &m.fields[i]
 	if f.repeated {
 		return d.repeated(f, b, wire, t, base+i, first, i)
@@ -290,7 +292,9 @@ func (f *decField) symbol(n int32) (v any, known bool) {
 }
 
 // repeated reads one element, or several in one piece.
-func (d *decoder) repeated(f *decField, b []byte, wire int, t target, raw, first, i int) ([]byte, error) {
+func (d *decoder) repeated(f *decField, b []byte, wire int, t target,
+	raw, first, i int,
+) ([]byte, error) {
 	if f.plan == nil || f.at < 0 {
 		return skip(b, f.number, wire, 0)
 	}
@@ -409,7 +413,9 @@ func (d *decoder) finish(m *decMessage, t target, base, first, depth int) error 
 }
 
 // settle sets a field in the end: messages, and fields that weren't there.
-func (d *decoder) settle(m *decMessage, f *decField, t target, there bool, raw []byte, depth int) error {
+func (d *decoder) settle(m *decMessage, f *decField, t target, there bool, raw []byte,
+	depth int,
+) error {
 	switch {
 	case f.kind == kMessage && f.repeated && there:
 		v, err := d.list(f, raw, depth)
@@ -417,7 +423,8 @@ func (d *decoder) settle(m *decMessage, f *decField, t target, there bool, raw [
 			return err
 		}
 		t.set(f.at, v)
-	case f.kind == kMessage && !f.repeated && (there || m.schema == nil || d.structForNulls && f.oneof < 0):
+	case f.kind == kMessage && !f.repeated && (there || m.schema == nil || d.structForNulls &&
+		f.oneof < 0):
 		v, err := d.nested(f.plan, raw, depth)
 		if err != nil {
 			return err

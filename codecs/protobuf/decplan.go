@@ -164,9 +164,12 @@ func (d *decMessage) find(number int32) int {
 	return -1
 }
 
-func (r *reading) field(d *decMessage, s *data.Schema, m *message, f *field, places map[*oneof]int) decField {
+func (r *reading) field(d *decMessage, s *data.Schema, m *message, f *field,
+	places map[*oneof]int,
+) decField {
 	out := decField{
-		number: f.number, name: f.name, kind: f.kind, repeated: f.repeated, required: f.required, at: -1, oneof: -1,
+		number: f.number, name: f.name, kind: f.kind, repeated: f.repeated, required: f.required,
+		at: -1, oneof: -1,
 		utf8: m.in.proto3(), enum: f.enum, closed: f.enum != nil && !f.enum.in.proto3(),
 	}
 	d.required = d.required || f.required

@@ -59,12 +59,15 @@ func (e *encoder) root(b []byte, p *encPlan, v any) (_ []byte, there bool, err e
 }
 
 // field appends a field with its tag, if there is anything to write.
-func (e *encoder) field(b []byte, number int32, p *encPlan, v any, implicit bool, depth int) (_ []byte, err error) {
+func (e *encoder) field(b []byte, number int32, p *encPlan, v any, implicit bool,
+	depth int,
+) (_ []byte, err error) {
 	if v == nil {
 		return b, nil
 	}
 	if p.misfit != "" {
-		return b, errs.Data.New("a value of type %s can't be written: %s", p.schema.Type(), p.misfit)
+		return b, errs.Data.New("a value of type %s can't be written: %s", p.schema.Type(),
+			p.misfit)
 	}
 	switch p.op {
 	case opArray, opMap:
@@ -132,7 +135,8 @@ func (e *encoder) scalar(b []byte, number int32, p *encPlan, v any, implicit boo
 		return binary.AppendUvarint(appendTag(b, number, 0), uint64(n)), nil
 	}
 	bits, err := e.bits(p, v)
-	if err != nil || implicit && bits == uint64(int64(p.first)) || p.op == opIntEnum && !p.numbers[int32(bits)] {
+	if err != nil || implicit && bits == uint64(int64(p.first)) || p.op == opIntEnum &&
+		!p.numbers[int32(bits)] {
 		return b, err
 	}
 	return appendScalar(appendTag(b, number, wireType(p.kind)), p.kind, bits), nil
@@ -172,7 +176,9 @@ func (e *encoder) bits(p *encPlan, v any) (uint64, error) {
 	return converted64(p, v)
 }
 
-func (e *encoder) structOf(b []byte, m *encMessage, s *data.Struct, depth int) (_ []byte, err error) {
+func (e *encoder) structOf(b []byte, m *encMessage, s *data.Struct,
+	depth int,
+) (_ []byte, err error) {
 	if s.Schema() != m.schema && !e.equal(s.Schema(), m.schema) {
 		return b, errs.Data.New("Mismatching struct schema")
 	}
@@ -180,7 +186,8 @@ func (e *encoder) structOf(b []byte, m *encMessage, s *data.Struct, depth int) (
 		return b, errs.Data.New("messages would be nested deeper than %d", maxDepth)
 	}
 	for _, i := range m.unions {
-		if err := e.checkUnion(m.schema.Fields()[i].Schema, e.value(s.At(i), m.schema.Fields()[i].Schema.Default())); err != nil {
+		if err := e.checkUnion(m.schema.Fields()[i].Schema,
+			e.value(s.At(i), m.schema.Fields()[i].Schema.Default())); err != nil {
 			return b, err
 		}
 	}
@@ -301,7 +308,8 @@ func (e *encoder) array(b []byte, f *encField, list []any, depth int) (_ []byte,
 
 func (e *encoder) packedElement(b []byte, p *encPlan, v any) ([]byte, error) {
 	if p.misfit != "" {
-		return b, errs.Data.New("a value of type %s can't be written: %s", p.schema.Type(), p.misfit)
+		return b, errs.Data.New("a value of type %s can't be written: %s", p.schema.Type(),
+			p.misfit)
 	}
 	if p.op == opStringEnum {
 		s, ok := v.(string)

@@ -188,7 +188,8 @@ func (p *planner) text(e *encPlan, s *data.Schema, f *field) {
 		if !ok {
 			continue
 		}
-		if n, err := strconv.ParseInt(param.Value, 10, 32); err == nil && (known[int32(n)] || f.enum == nil) {
+		if n, err := strconv.ParseInt(param.Value, 10, 32); err == nil &&
+			(known[int32(n)] || f.enum == nil) {
 			e.symbols[symbol] = int32(n)
 		}
 	}
@@ -211,7 +212,8 @@ func (p *planner) entryOf(s *data.Schema, m *message) *encMessage {
 	for i, part := range []*data.Schema{s.KeySchema(), s.ValueSchema()} {
 		f := m.fields[i]
 		e.fields = append(e.fields, encField{
-			at: i, member: -1, number: f.number, implicit: f.implicit(true), packed: f.repeated && packable(f), plan: p.value(part, f, false),
+			at: i, member: -1, number: f.number, implicit: f.implicit(true), packed: f.repeated &&
+				packable(f), plan: p.value(part, f, false),
 		})
 	}
 	return e

@@ -18,7 +18,10 @@ type made struct {
 
 // fromConnect makes the Protobuf schema of a Connect schema, as protobuf-java takes it.
 func (o *options) fromConnect(s *data.Schema) (*made, error) {
-	d := &defining{options: o, file: &file{name: "default", syntax: "proto3"}, nested: map[*message]map[string]bool{}}
+	d := &defining{
+		options: o, file: &file{name: "default", syntax: "proto3"},
+		nested: map[*message]map[string]bool{},
+	}
 	full := d.nameOr(s.Name())
 	if s.Type() != data.StructType {
 		name, ok := rawWrappers[s.Type()]
@@ -50,9 +53,12 @@ func invalid(err error) error {
 
 // rawWrappers are the messages that hold values which are no struct.
 var rawWrappers = map[data.Type]string{
-	data.Int8: "google.protobuf.Int32Value", data.Int16: "google.protobuf.Int32Value", data.Int32: "google.protobuf.Int32Value",
-	data.Int64: "google.protobuf.Int64Value", data.Float32: "google.protobuf.FloatValue", data.Float64: "google.protobuf.DoubleValue",
-	data.Boolean: "google.protobuf.BoolValue", data.String: "google.protobuf.StringValue", data.Bytes: "google.protobuf.BytesValue",
+	data.Int8: "google.protobuf.Int32Value", data.Int16: "google.protobuf.Int32Value",
+	data.Int32: "google.protobuf.Int32Value",
+	data.Int64: "google.protobuf.Int64Value", data.Float32: "google.protobuf.FloatValue",
+	data.Float64: "google.protobuf.DoubleValue",
+	data.Boolean: "google.protobuf.BoolValue", data.String: "google.protobuf.StringValue",
+	data.Bytes: "google.protobuf.BytesValue",
 }
 
 // split takes a name apart into package and message.
@@ -168,8 +174,11 @@ func isUnion(s *data.Schema) bool {
 }
 
 // field defines a field; it is nil for a union, whose members are fields of the message.
-func (d *defining) field(m *message, s *data.Schema, name string, tag int32, depth int) (*field, error) {
-	f := &field{name: name, number: tag, repeated: s.Type() == data.Array || s.Type() == data.MapType}
+func (d *defining) field(m *message, s *data.Schema, name string, tag int32,
+	depth int,
+) (*field, error) {
+	f := &field{name: name, number: tag, repeated: s.Type() == data.Array ||
+		s.Type() == data.MapType}
 	f.optional = !f.repeated && d.optional && s.Optional()
 	if s.Type() == data.Array {
 		if s = s.ValueSchema(); s == nil {

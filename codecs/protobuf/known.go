@@ -39,7 +39,8 @@ var wrapperKinds = map[string]kind{
 	"google.protobuf.DoubleValue": kDouble, "google.protobuf.FloatValue": kFloat,
 	"google.protobuf.Int64Value": kInt64, "google.protobuf.UInt64Value": kUint64,
 	"google.protobuf.Int32Value": kInt32, "google.protobuf.UInt32Value": kUint32,
-	"google.protobuf.BoolValue": kBool, "google.protobuf.StringValue": kString, "google.protobuf.BytesValue": kBytes,
+	"google.protobuf.BoolValue": kBool, "google.protobuf.StringValue": kString,
+	"google.protobuf.BytesValue": kBytes,
 }
 
 //go:embed known

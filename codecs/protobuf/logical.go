@@ -27,7 +27,8 @@ func (e *encoder) logical(b []byte, p *encPlan, v any) ([]byte, error) {
 	}
 	t, ok := v.(time.Time)
 	if !ok {
-		return b, errs.Data.New("Invalid type for %s, expected Date but was class %s", logicalNames[p.op], data.JavaClass(v))
+		return b, errs.Data.New("Invalid type for %s, expected Date but was class %s",
+			logicalNames[p.op], data.JavaClass(v))
 	}
 	ms := t.UnixMilli()
 	switch p.op {
@@ -36,7 +37,8 @@ func (e *encoder) logical(b []byte, p *encPlan, v any) ([]byte, error) {
 			return b, errs.Data.New("Kafka Connect Date type should not have any time fields set to non-zero values.")
 		}
 		year, month, day := data.CivilDate(t)
-		return appendInt(appendInt(appendInt(b, 1, int64(year)), 2, int64(month)), 3, int64(day)), nil
+		return appendInt(appendInt(appendInt(b, 1, int64(year)), 2, int64(month)), 3, int64(day)),
+			nil
 	case opTime:
 		if ms < 0 || ms > millisPerDay {
 			return b, errs.Data.New("Time values must use number of millis greater than 0 and less than 86400000")
@@ -112,7 +114,8 @@ func logical(p *decPlan, raw []byte) (any, error) {
 	case toDate:
 		t, ok := data.FromCivilDate(int(int32(ints[1])), int(int32(ints[2])), int(int32(ints[3])))
 		if !ok {
-			return nil, errs.Data.New("there is no day %d-%d-%d", int32(ints[1]), int32(ints[2]), int32(ints[3]))
+			return nil, errs.Data.New("there is no day %d-%d-%d", int32(ints[1]), int32(ints[2]),
+				int32(ints[3]))
 		}
 		return t, nil
 	case toTime:
@@ -120,7 +123,8 @@ func logical(p *decPlan, raw []byte) (any, error) {
 		if h < 0 || h > 23 || m < 0 || m > 59 || s < 0 || s > 59 || nanos < 0 || nanos > 999999999 {
 			return nil, errs.Data.New("there is no time %d:%d:%d.%09d", h, m, s, nanos)
 		}
-		return time.UnixMilli(int64(h)*3600000 + int64(m)*60000 + int64(s)*1000 + int64(nanos)/1000000).UTC(), nil
+		return time.UnixMilli(int64(h)*3600000 + int64(m)*60000 + int64(s)*1000 +
+			int64(nanos)/1000000).UTC(), nil
 	}
 	seconds, nanos := ints[1], int32(ints[2])
 	if seconds < minSeconds || seconds > maxSeconds || nanos < 0 || nanos > 999999999 {

@@ -236,7 +236,12 @@ type linker struct {
 	enums    map[string]*enum
 }
 
-func newLinker() *linker { return &linker{messages: map[string]*message{}, enums: map[string]*enum{}} }
+func newLinker() *linker {
+	return &linker{
+		messages: map[string]*message{},
+		enums:    map[string]*enum{},
+	}
+}
 
 // add makes the types of a file known.
 func (l *linker) add(f *file) error {

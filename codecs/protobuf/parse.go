@@ -188,12 +188,14 @@ func (c *converted) message(f *file, m *descriptorpb.DescriptorProto, depth int)
 		}
 	}
 	for _, fd := range m.GetField() {
-		if fd.GetType() == descriptorpb.FieldDescriptorProto_TYPE_GROUP { // the JVM's converter doesn't know groups
+		// the JVM's converter doesn't know groups
+		if fd.GetType() == descriptorpb.FieldDescriptorProto_TYPE_GROUP {
 			groups[fd.GetTypeName()] = true
 			continue
 		}
 		if fd.GetNumber() <= 0 { // protocompile lets the number be left out
-			return nil, fmt.Errorf("%s.%s: Field numbers must be positive integers.", m.GetName(), fd.GetName())
+			return nil, fmt.Errorf("%s.%s: Field numbers must be positive integers.", m.GetName(),
+				fd.GetName())
 		}
 		out.fields = append(out.fields, c.field(fd, byIndex))
 	}
@@ -235,11 +237,15 @@ func nameEntry(m, entry *message) {
 var kindsByType = map[descriptorpb.FieldDescriptorProto_Type]kind{
 	descriptorpb.FieldDescriptorProto_TYPE_DOUBLE: kDouble, descriptorpb.FieldDescriptorProto_TYPE_FLOAT: kFloat,
 	descriptorpb.FieldDescriptorProto_TYPE_INT32: kInt32, descriptorpb.FieldDescriptorProto_TYPE_INT64: kInt64,
-	descriptorpb.FieldDescriptorProto_TYPE_UINT32: kUint32, descriptorpb.FieldDescriptorProto_TYPE_UINT64: kUint64,
-	descriptorpb.FieldDescriptorProto_TYPE_SINT32: kSint32, descriptorpb.FieldDescriptorProto_TYPE_SINT64: kSint64,
-	descriptorpb.FieldDescriptorProto_TYPE_FIXED32: kFixed32, descriptorpb.FieldDescriptorProto_TYPE_FIXED64: kFixed64,
-	descriptorpb.FieldDescriptorProto_TYPE_SFIXED32: kSfixed32, descriptorpb.FieldDescriptorProto_TYPE_SFIXED64: kSfixed64,
-	descriptorpb.FieldDescriptorProto_TYPE_BOOL: kBool, descriptorpb.FieldDescriptorProto_TYPE_STRING: kString,
+	descriptorpb.FieldDescriptorProto_TYPE_UINT32:   kUint32,
+	descriptorpb.FieldDescriptorProto_TYPE_UINT64:   kUint64,
+	descriptorpb.FieldDescriptorProto_TYPE_SINT32:   kSint32,
+	descriptorpb.FieldDescriptorProto_TYPE_SINT64:   kSint64,
+	descriptorpb.FieldDescriptorProto_TYPE_FIXED32:  kFixed32,
+	descriptorpb.FieldDescriptorProto_TYPE_FIXED64:  kFixed64,
+	descriptorpb.FieldDescriptorProto_TYPE_SFIXED32: kSfixed32,
+	descriptorpb.FieldDescriptorProto_TYPE_SFIXED64: kSfixed64,
+	descriptorpb.FieldDescriptorProto_TYPE_BOOL:     kBool, descriptorpb.FieldDescriptorProto_TYPE_STRING: kString,
 	descriptorpb.FieldDescriptorProto_TYPE_BYTES: kBytes, descriptorpb.FieldDescriptorProto_TYPE_GROUP: kGroup,
 }
 
@@ -252,7 +258,8 @@ func (c *converted) field(fd *descriptorpb.FieldDescriptorProto, oneofs map[int3
 		def:      fd.GetDefaultValue(), hasDef: fd.DefaultValue != nil,
 	}
 	if c.fd.GetSyntax() != "proto3" {
-		f.optional = fd.GetLabel() == descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL && fd.OneofIndex == nil
+		f.optional = fd.GetLabel() == descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL &&
+			fd.OneofIndex == nil
 	}
 	if fd.OneofIndex != nil && !fd.GetProto3Optional() {
 		f.oneof = oneofs[fd.GetOneofIndex()]
@@ -284,7 +291,8 @@ func (c *converted) fieldOption(f *field, o *descriptorpb.UninterpretedOption) {
 	default:
 		if strings.HasPrefix(name, "("+fieldMeta+")") && c.ast != nil {
 			if node, ok := c.ast.OptionNode(o).(*ast.OptionNode); ok {
-				f.params = append(f.params, metaParams(strings.TrimPrefix(name, "("+fieldMeta+")"), node.Val)...)
+				f.params = append(f.params, metaParams(strings.TrimPrefix(name, "("+fieldMeta+")"),
+					node.Val)...)
 			}
 			return
 		}

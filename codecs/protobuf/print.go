@@ -240,7 +240,8 @@ func (p *printer) params(params []param) string {
 		if !p.normal && (e.key == "precision" || e.key == "scale") {
 			pair[0], pair[1] = pair[1], pair[0]
 		}
-		return "{\n" + indent + "  " + pair[0] + ",\n" + indent + "  " + pair[1] + "\n" + indent + "}"
+		return "{\n" + indent + "  " + pair[0] + ",\n" + indent + "  " + pair[1] + "\n" + indent +
+			"}"
 	}
 	if p.normal && len(params) == 1 {
 		return "{\n  params: " + entry(params[0], "  ") + "\n}"

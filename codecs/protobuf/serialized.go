@@ -14,7 +14,8 @@ const metaNumber = 1088
 // serialized is the file as base64 of its descriptor, for schema.format=serialized.
 func (f *file) serialized() string {
 	fd := &descriptorpb.FileDescriptorProto{
-		Name: new(f.name), Dependency: append(append([]string{}, f.imports...), f.public...), Syntax: new(f.syntax),
+		Name: new(f.name), Dependency: append(append([]string{}, f.imports...), f.public...),
+		Syntax: new(f.syntax),
 	}
 	if f.pkg != "" {
 		fd.Package = new(f.pkg)
@@ -46,7 +47,8 @@ func (m *message) descriptor() *descriptorpb.DescriptorProto {
 			fd.OneofIndex = new(places[f.oneof])
 		case f.optional:
 			fd.Proto3Optional, fd.OneofIndex = new(true), new(int32(len(d.OneofDecl)))
-			d.OneofDecl = append(d.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: new("_" + f.name)})
+			d.OneofDecl = append(d.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: new("_" +
+				f.name)})
 		}
 		d.Field = append(d.Field, fd)
 	}
@@ -68,7 +70,8 @@ func (f *field) descriptor() *descriptorpb.FieldDescriptorProto {
 	}
 	switch f.kind {
 	case kMessage:
-		fd.Type, fd.TypeName = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), new(f.typeName)
+		fd.Type, fd.TypeName = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(),
+			new(f.typeName)
 	case kEnum:
 		fd.Type, fd.TypeName = descriptorpb.FieldDescriptorProto_TYPE_ENUM.Enum(), new(f.typeName)
 	default:
@@ -82,12 +85,15 @@ func (f *field) descriptor() *descriptorpb.FieldDescriptorProto {
 		var meta []byte
 		for _, p := range f.params {
 			var entry []byte
-			entry = protowire.AppendString(protowire.AppendTag(entry, 1, protowire.BytesType), p.key)
-			entry = protowire.AppendString(protowire.AppendTag(entry, 2, protowire.BytesType), p.value)
+			entry = protowire.AppendString(protowire.AppendTag(entry, 1, protowire.BytesType),
+				p.key)
+			entry = protowire.AppendString(protowire.AppendTag(entry, 2, protowire.BytesType),
+				p.value)
 			meta = protowire.AppendBytes(protowire.AppendTag(meta, 2, protowire.BytesType), entry)
 		}
 		fd.Options = &descriptorpb.FieldOptions{}
-		raw := protowire.AppendBytes(protowire.AppendTag(nil, metaNumber, protowire.BytesType), meta)
+		raw := protowire.AppendBytes(protowire.AppendTag(nil, metaNumber, protowire.BytesType),
+			meta)
 		fd.Options.ProtoReflect().SetUnknown(raw)
 	}
 	return fd
@@ -96,7 +102,10 @@ func (f *field) descriptor() *descriptorpb.FieldDescriptorProto {
 func (e *enum) descriptor() *descriptorpb.EnumDescriptorProto {
 	d := &descriptorpb.EnumDescriptorProto{Name: new(e.name)}
 	for _, v := range e.values {
-		d.Value = append(d.Value, &descriptorpb.EnumValueDescriptorProto{Name: new(v.name), Number: new(v.number)})
+		d.Value = append(d.Value, &descriptorpb.EnumValueDescriptorProto{
+			Name:   new(v.name),
+			Number: new(v.number),
+		})
 	}
 	return d
 }

@@ -30,9 +30,13 @@ var settingsDef = sync.OnceValue(func() *config.Def {
 		registry.Flag(registry.ScrubKey, false),
 		registry.Flag(enhancedKey, false), registry.Flag(intEnumsKey, false), registry.Flag(optionalKey, false),
 		registry.Flag(proto2Key, true), registry.Flag(wrapperKey, false), registry.Flag(wrapRawKey, true),
-		registry.Flag(structForNullsKey, false), registry.Flag(indexUnionsKey, true), registry.Flag(flattenUnionsKey, false),
+		registry.Flag(structForNullsKey, false), registry.Flag(indexUnionsKey, true),
+		registry.Flag(flattenUnionsKey, false),
 		registry.Flag(skipKnownKey, true), registry.Flag(lookupOnlyKey, false),
-		config.Key{Name: referencesKey, Type: config.Class, Default: registry.ReferenceDefault, Importance: config.Low},
+		config.Key{
+			Name: referencesKey, Type: config.Class, Default: registry.ReferenceDefault,
+			Importance: config.Low,
+		},
 		config.Key{Name: formatKey, Type: config.String, Importance: config.Low},
 	)
 })
@@ -57,8 +61,10 @@ func optionsOf(v config.Values) options {
 	return options{
 		generalized: v.Bool(registry.GeneralizedSumKey), ignoreDefault: v.Bool(registry.IgnoreDefaultKey),
 		scrub: v.Bool(registry.ScrubKey), enhanced: v.Bool(enhancedKey), intEnums: v.Bool(intEnumsKey),
-		optional: v.Bool(optionalKey), optionalProto2: v.Bool(proto2Key), wrapper: v.Bool(wrapperKey), wrapRaw: v.Bool(wrapRawKey),
-		structForNulls: v.Bool(structForNullsKey), indexUnions: v.Bool(indexUnionsKey), flattenUnions: v.Bool(flattenUnionsKey),
+		optional: v.Bool(optionalKey), optionalProto2: v.Bool(proto2Key),
+		wrapper: v.Bool(wrapperKey), wrapRaw: v.Bool(wrapRawKey),
+		structForNulls: v.Bool(structForNullsKey), indexUnions: v.Bool(indexUnionsKey),
+		flattenUnions: v.Bool(flattenUnionsKey),
 	}
 }
 

@@ -201,7 +201,8 @@ func isMap(f *field) bool {
 	}
 	key, value := f.msg.fields[0], f.msg.fields[1]
 	_, named := cutSuffix(f.msg.name, entrySuffix)
-	return named && key.name == fieldKey && value.name == fieldValue && !key.repeated && !value.repeated
+	return named && key.name == fieldKey && value.name == fieldValue && !key.repeated &&
+		!value.repeated
 }
 
 func cutSuffix(s, suffix string) (string, bool) {

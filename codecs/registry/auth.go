@@ -68,7 +68,9 @@ func (b bearer) authorize(ctx context.Context, req *http.Request, _ *url.Userinf
 }
 
 // parseAuth reads basic.auth.* and bearer.auth.*. given finds a setting of the client by its name.
-func parseAuth(given func(string) string, buffer time.Duration, hc *http.Client) (authorizer, error) {
+func parseAuth(given func(string) string, buffer time.Duration,
+	hc *http.Client,
+) (authorizer, error) {
 	basic, token := given("basic.auth.credentials.source"), given("bearer.auth.credentials.source")
 	switch {
 	case basic != "" && token != "":
@@ -142,8 +144,13 @@ func jaasValue(s string) (string, bool) {
 	return "", false
 }
 
-func parseBearer(given func(string) string, source string, buffer time.Duration, hc *http.Client) (authorizer, error) {
-	b := bearer{cluster: given("bearer.auth.logical.cluster"), pool: given("bearer.auth.identity.pool.id")}
+func parseBearer(given func(string) string, source string, buffer time.Duration,
+	hc *http.Client,
+) (authorizer, error) {
+	b := bearer{
+		cluster: given("bearer.auth.logical.cluster"),
+		pool:    given("bearer.auth.identity.pool.id"),
+	}
 	switch strings.ToUpper(source) {
 	case "STATIC_TOKEN":
 		token := given("bearer.auth.token")
@@ -205,7 +212,8 @@ func (o *clientCredentials) token(ctx context.Context) (string, error) {
 	if o.scope != "" {
 		form.Set("scope", o.scope)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.endpoint, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.endpoint,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err
 	}
@@ -231,6 +239,7 @@ func (o *clientCredentials) token(ctx context.Context) (string, error) {
 	if err := json.Unmarshal(raw, &answer); err != nil || answer.Token == "" {
 		return "", errors.New("token of " + o.endpoint + ": the answer holds no access_token")
 	}
-	o.current, o.until = answer.Token, time.Now().Add(time.Duration(answer.Expires)*time.Second-o.buffer)
+	o.current, o.until = answer.Token,
+		time.Now().Add(time.Duration(answer.Expires)*time.Second-o.buffer)
 	return o.current, nil
 }

@@ -130,13 +130,16 @@ type words struct {
 
 var wordsOf = map[Format]words{
 	Avro: {
-		write: "Failed to serialize Avro data from topic %s:", writeAgain: "Failed to serialize Avro data from topic %s :",
-		read: "Failed to deserialize data for topic %s to Avro:", readAgain: "Failed to deserialize data for topic %s to Avro: ",
-		access: "Avro", network: "Avro",
+		write:      "Failed to serialize Avro data from topic %s:",
+		writeAgain: "Failed to serialize Avro data from topic %s :",
+		read:       "Failed to deserialize data for topic %s to Avro:",
+		readAgain:  "Failed to deserialize data for topic %s to Avro: ",
+		access:     "Avro", network: "Avro",
 		register: "Error registering Avro schema", lookup: "Error retrieving Avro schema",
-		latest:   "Error retrieving latest version of Avro schema",
-		schemaOf: "Error retrieving Avro %s schema for id ", versionOf: "Error retrieving Avro %s schema version for id ",
-		writing: "Error serializing Avro message", reading: "Error deserializing Avro message for id ",
+		latest:    "Error retrieving latest version of Avro schema",
+		schemaOf:  "Error retrieving Avro %s schema for id ",
+		versionOf: "Error retrieving Avro %s schema version for id ",
+		writing:   "Error serializing Avro message", reading: "Error deserializing Avro message for id ",
 	},
 	JSON: {
 		write:      "Converting Kafka Connect data to byte[] failed due to serialization error of topic %s: ",
@@ -150,13 +153,16 @@ var wordsOf = map[Format]words{
 		writing: "Error serializing JSON message", reading: "Error deserializing JSON message for id ",
 	},
 	Protobuf: {
-		write: "Failed to serialize Protobuf data from topic %s:", writeAgain: "Failed to serialize Protobuf data from topic %s :",
-		read: "Failed to deserialize data for topic %s to Protobuf:", readAgain: "Failed to deserialize data for topic %s to Protobuf: ",
-		access: "Protobuf", network: "Protobuf",
+		write:      "Failed to serialize Protobuf data from topic %s:",
+		writeAgain: "Failed to serialize Protobuf data from topic %s :",
+		read:       "Failed to deserialize data for topic %s to Protobuf:",
+		readAgain:  "Failed to deserialize data for topic %s to Protobuf: ",
+		access:     "Protobuf", network: "Protobuf",
 		register: "Error registering Protobuf schema: ", lookup: "Error retrieving Protobuf schema: ",
-		latest:   "Error retrieving latest version: ",
-		schemaOf: "Error retrieving Protobuf schema for id ", versionOf: "Error retrieving Protobuf schema for id ",
-		writing: "Error serializing Protobuf message", reading: "Error deserializing Protobuf message for id ",
+		latest:    "Error retrieving latest version: ",
+		schemaOf:  "Error retrieving Protobuf schema for id ",
+		versionOf: "Error retrieving Protobuf schema for id ",
+		writing:   "Error serializing Protobuf message", reading: "Error deserializing Protobuf message for id ",
 	},
 }
 
@@ -166,25 +172,31 @@ func (s *Session) failure(writing bool, topic, step string, err error) error {
 	if status, ok := errors.AsType[*StatusError](err); ok {
 		switch status.Status {
 		case 401, 403:
-			return errs.Config.Wrap(err, "Failed to access %s data from topic %s : %s", s.words.access, topic, step)
+			return errs.Config.Wrap(err, "Failed to access %s data from topic %s : %s",
+				s.words.access, topic, step)
 		case 429:
 			return errs.Throttled.New("%s", err)
 		case 502:
 			return errs.Disconnect.Wrap(err, "%s", step)
 		case 408, 500, 503, 504:
-			return errs.Retriable.Wrap(errs.Timeout.Wrap(err, "%s", step), s.outer(writing, true), topic)
+			return errs.Retriable.Wrap(errs.Timeout.Wrap(err, "%s", step), s.outer(writing, true),
+				topic)
 		}
 	}
 	if i, ok := errors.AsType[*IOError](err); ok {
 		switch i.Kind {
 		case IOTimeout:
-			return errs.Retriable.Wrap(errs.Timeout.Wrap(err, "%s", step), s.outer(writing, true), topic)
+			return errs.Retriable.Wrap(errs.Timeout.Wrap(err, "%s", step), s.outer(writing, true),
+				topic)
 		case IONetwork:
 			cause := errs.Serialization.Wrap(err, "%s", step)
 			if writing {
-				return errs.Network.Wrap(cause, "Network connection error while serializing %s data for topic %s: %s", s.words.network, topic, err)
+				return errs.Network.Wrap(cause,
+					"Network connection error while serializing %s data for topic %s: %s",
+					s.words.network, topic, err)
 			}
-			return errs.Network.Wrap(cause, "Network connection error while deserializing data for topic %s: %s", topic, err)
+			return errs.Network.Wrap(cause,
+				"Network connection error while deserializing data for topic %s: %s", topic, err)
 		}
 	}
 	return errs.Data.Wrap(errs.Serialization.Wrap(err, "%s", step), s.outer(writing, false), topic)

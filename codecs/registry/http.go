@@ -134,7 +134,10 @@ func (c *httpClient) once(ctx context.Context, base string, r request, out any) 
 		return statusError(r.String(), res.StatusCode, raw)
 	}
 	if err := json.Unmarshal(raw, out); err != nil {
-		return &IOError{What: r.String(), Err: fmt.Errorf("the answer is not what a schema registry says: %w", err)}
+		return &IOError{
+			What: r.String(),
+			Err:  fmt.Errorf("the answer is not what a schema registry says: %w", err),
+		}
 	}
 	return nil
 }
@@ -169,7 +172,8 @@ func statusError(what string, status int, raw []byte) error {
 		text := strings.TrimSpace(string(raw[:min(len(raw), 200)]))
 		return &StatusError{
 			Status: status, Code: 50005, What: what,
-			Message: fmt.Sprintf("Unable to parse error message from schema registry: '(%s)'", text),
+			Message: fmt.Sprintf("Unable to parse error message from schema registry: '(%s)'",
+				text),
 		}
 	}
 	return &StatusError{Status: status, Code: answer.Code, Message: answer.Message, What: what}
@@ -190,7 +194,10 @@ type wire struct {
 
 // question is a schema as it is sent to be registered or looked up.
 func question(s Schema) ([]byte, error) {
-	w := wire{Type: s.Format, References: s.References, Metadata: s.Metadata, RuleSet: s.Rules, Schema: s.Text}
+	w := wire{
+		Type: s.Format, References: s.References, Metadata: s.Metadata, RuleSet: s.Rules,
+		Schema: s.Text,
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -201,7 +208,10 @@ func question(s Schema) ([]byte, error) {
 }
 
 func (w *wire) schema() Schema {
-	s := Schema{Format: w.Type, Text: w.Schema, References: w.References, Metadata: notNull(w.Metadata), Rules: notNull(w.RuleSet)}
+	s := Schema{
+		Format: w.Type, Text: w.Schema, References: w.References,
+		Metadata: notNull(w.Metadata), Rules: notNull(w.RuleSet),
+	}
 	if s.Format == "" {
 		s.Format = Avro
 	}
@@ -247,13 +257,19 @@ func (c *httpClient) get(ctx context.Context, path, query string) (Registered, e
 }
 
 // Register implements Client.
-func (c *httpClient) Register(ctx context.Context, subject string, s Schema, normalize bool) (Registered, error) {
-	return c.post(ctx, "/subjects/"+inPath(subject)+"/versions", "normalize="+strconv.FormatBool(normalize), s)
+func (c *httpClient) Register(ctx context.Context, subject string, s Schema,
+	normalize bool,
+) (Registered, error) {
+	return c.post(ctx, "/subjects/"+inPath(subject)+"/versions",
+		"normalize="+strconv.FormatBool(normalize), s)
 }
 
 // Lookup implements Client.
-func (c *httpClient) Lookup(ctx context.Context, subject string, s Schema, normalize, deleted bool) (Registered, error) {
-	query := "normalize=" + strconv.FormatBool(normalize) + "&deleted=" + strconv.FormatBool(deleted)
+func (c *httpClient) Lookup(ctx context.Context, subject string, s Schema,
+	normalize, deleted bool,
+) (Registered, error) {
+	query := "normalize=" + strconv.FormatBool(normalize) + "&deleted=" +
+		strconv.FormatBool(deleted)
 	return c.post(ctx, "/subjects/"+inPath(subject), query, s)
 }
 
@@ -264,7 +280,10 @@ func (c *httpClient) ByID(ctx context.Context, subject string, id int32) (Schema
 		query += "&subject=" + url.QueryEscape(subject)
 	}
 	var w wire
-	if err := c.do(ctx, request{http.MethodGet, "/schemas/ids/" + strconv.Itoa(int(id)), query, nil}, &w); err != nil {
+	if err := c.do(ctx, request{
+		http.MethodGet, "/schemas/ids/" + strconv.Itoa(int(id)), query,
+		nil,
+	}, &w); err != nil {
 		return Schema{}, err
 	}
 	return w.schema(), nil
@@ -273,14 +292,17 @@ func (c *httpClient) ByID(ctx context.Context, subject string, id int32) (Schema
 // ByGUID implements Client.
 func (c *httpClient) ByGUID(ctx context.Context, guid string) (Schema, error) {
 	var w wire
-	if err := c.do(ctx, request{http.MethodGet, "/schemas/guids/" + inPath(guid), "", nil}, &w); err != nil {
+	if err := c.do(ctx, request{http.MethodGet, "/schemas/guids/" + inPath(guid), "", nil},
+		&w); err != nil {
 		return Schema{}, err
 	}
 	return w.schema(), nil
 }
 
 // ByVersion implements Client.
-func (c *httpClient) ByVersion(ctx context.Context, subject string, version int, deleted bool) (Registered, error) {
+func (c *httpClient) ByVersion(ctx context.Context, subject string, version int,
+	deleted bool,
+) (Registered, error) {
 	v, query := "latest", ""
 	if version != LatestVersion {
 		v = strconv.Itoa(version)
@@ -292,7 +314,9 @@ func (c *httpClient) ByVersion(ctx context.Context, subject string, version int,
 }
 
 // ByMetadata implements Client.
-func (c *httpClient) ByMetadata(ctx context.Context, subject string, properties map[string]string) (Registered, error) {
+func (c *httpClient) ByMetadata(ctx context.Context, subject string,
+	properties map[string]string,
+) (Registered, error) {
 	query := url.Values{"deleted": {"false"}}
 	for k, v := range properties {
 		query.Add("key", k)

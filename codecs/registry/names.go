@@ -40,7 +40,10 @@ var classes = map[string]bool{
 func findClass(name string) (string, bool) { return name, classes[name] }
 
 // byRecord reports whether subjects are named by the record.
-func byRecord(strategy string) bool { return strategy == RecordNames || strategy == TopicRecordNames }
+func byRecord(strategy string) bool {
+	return strategy == RecordNames ||
+		strategy == TopicRecordNames
+}
 
 // subject is the subject of a topic's values; record is the full name of the format's schema, ""
 // for one without.

@@ -41,7 +41,9 @@ func interrupted(ctx context.Context) error {
 const minWait = 10 * time.Millisecond
 
 // outlast waits for the end of an outage.
-func (s *Session) outlast(ctx context.Context, subject string, err error, f func(context.Context) error) error {
+func (s *Session) outlast(ctx context.Context, subject string, err error,
+	f func(context.Context) error,
+) error {
 	begun := time.Now()
 	said := begun.Add(-outageLog)
 	stats := s.stats()
@@ -59,7 +61,8 @@ func (s *Session) outlast(ctx context.Context, subject string, err error, f func
 		}
 		if now.Sub(said) >= outageLog && s.env.Log != nil {
 			said = now
-			s.env.Log.Warn("waiting for the schema registry", "side", s.side, "subject", subject, "waited", now.Sub(begun).Round(time.Second), "err", err)
+			s.env.Log.Warn("waiting for the schema registry", "side", s.side, "subject", subject,
+				"waited", now.Sub(begun).Round(time.Second), "err", err)
 		}
 		pause := wait/2 + rand.N(wait/2) //nolint:gosec // no secret
 		if s.Settings.OutageMax > 0 {
@@ -73,7 +76,8 @@ func (s *Session) outlast(ctx context.Context, subject string, err error, f func
 		switch err = f(ctx); {
 		case err == nil:
 			if s.env.Log != nil {
-				s.env.Log.Info("the schema registry answers again", "side", s.side, "subject", subject, "waited", time.Since(begun).Round(time.Millisecond))
+				s.env.Log.Info("the schema registry answers again", "side", s.side, "subject",
+					subject, "waited", time.Since(begun).Round(time.Millisecond))
 			}
 			return nil
 		case ctx.Err() != nil:

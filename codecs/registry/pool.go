@@ -61,7 +61,10 @@ func WithScheme(scheme string, connect func(*url.URL) (Client, error)) Option {
 
 // NewPool is a pool without clients.
 func NewPool(options ...Option) *Pool {
-	p := &Pool{schemes: map[string]func(*url.URL) (Client, error){}, clients: NewCache[[32]byte, Client](pooled)}
+	p := &Pool{
+		schemes: map[string]func(*url.URL) (Client, error){},
+		clients: NewCache[[32]byte, Client](pooled),
+	}
 	for _, o := range options {
 		o(p)
 	}
@@ -121,7 +124,8 @@ func parseClient(v config.Values, props map[string]string) clientSettings {
 		}
 	}
 	for k, value := range props {
-		if bare, ok := strings.CutPrefix(k, clientPrefix); ok && !strings.HasPrefix(bare, "ssl.") && k != urlKey && k != outageKey {
+		if bare, ok := strings.CutPrefix(k, clientPrefix); ok && !strings.HasPrefix(bare, "ssl.") &&
+			k != urlKey && k != outageKey {
 			c.given[bare] = value
 		}
 	}
@@ -131,7 +135,8 @@ func parseClient(v config.Values, props map[string]string) clientSettings {
 // key tells clients apart.
 func (c *clientSettings) key() [32]byte {
 	h := sha256.New()
-	fmt.Fprintln(h, c.urls, c.connectTime, c.readTime, c.retry, c.missingID, c.missingVersion, c.missing, c.missingSize,
+	fmt.Fprintln(h, c.urls, c.connectTime, c.readTime, c.retry, c.missingID, c.missingVersion,
+		c.missing, c.missingSize,
 		c.proxy, c.randomize, c.expiryBuffer)
 	for _, m := range []map[string]string{c.given, c.ssl} {
 		for _, k := range slices.Sorted(maps.Keys(m)) {
@@ -163,16 +168,21 @@ func (p *Pool) connect(s *clientSettings) (Client, error) {
 	if len(s.urls) == 0 {
 		return nil, errs.Config.New("Invalid value for configuration %s: at least one URL is needed", urlKey)
 	}
-	c := &httpClient{retry: s.retry, stats: &p.stats, headers: map[string]string{}, timeout: s.connectTime + s.readTime}
+	c := &httpClient{
+		retry: s.retry, stats: &p.stats, headers: map[string]string{},
+		timeout: s.connectTime + s.readTime,
+	}
 	for _, given := range s.urls {
 		u, err := url.Parse(strings.TrimSpace(given))
 		if err != nil {
-			return nil, errs.Config.New("Invalid value for configuration %s: not a URL", urlKey) // it may hold a password
+			// it may hold a password
+			return nil, errs.Config.New("Invalid value for configuration %s: not a URL", urlKey)
 		}
 		if connect, ok := p.schemes[u.Scheme]; ok {
 			return connect(u)
 		}
-		if u.Scheme == "" || u.Host == "" && u.Scheme != "" && u.Opaque != "" { // host:port, as the JVM's client takes it
+		// host:port, as the JVM's client takes it
+		if u.Scheme == "" || u.Host == "" && u.Scheme != "" && u.Opaque != "" {
 			u, err = url.Parse("http://" + strings.TrimSpace(given))
 		}
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -243,7 +253,10 @@ func (p *Pool) transport(s *clientSettings) (*http.Transport, error) {
 		}
 		conn := tls.Client(raw, forHost(host))
 		if err := conn.HandshakeContext(ctx); err != nil {
-			return nil, errors.Join(&net.OpError{Op: "handshake", Net: network, Addr: raw.RemoteAddr(), Err: err}, raw.Close())
+			return nil, errors.Join(&net.OpError{
+				Op: "handshake", Net: network,
+				Addr: raw.RemoteAddr(), Err: err,
+			}, raw.Close())
 		}
 		return conn, nil
 	}

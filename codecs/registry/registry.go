@@ -56,7 +56,8 @@ type Client interface {
 	// Register gives the schema an id and a version of the subject, or finds those it has.
 	Register(ctx context.Context, subject string, s Schema, normalize bool) (Registered, error)
 	// Lookup finds the schema under the subject, with deleted also where it was deleted.
-	Lookup(ctx context.Context, subject string, s Schema, normalize, deleted bool) (Registered, error)
+	Lookup(ctx context.Context, subject string, s Schema, normalize, deleted bool) (Registered,
+		error)
 	// ByID is the schema of an id. With a subject the registry looks in the subject's context.
 	ByID(ctx context.Context, subject string, id int32) (Schema, error)
 	// ByGUID is the schema with the GUID.
@@ -64,5 +65,6 @@ type Client interface {
 	// ByVersion is a version of the subject or, with LatestVersion, the newest.
 	ByVersion(ctx context.Context, subject string, version int, deleted bool) (Registered, error)
 	// ByMetadata is the newest version of the subject whose metadata have all the properties.
-	ByMetadata(ctx context.Context, subject string, properties map[string]string) (Registered, error)
+	ByMetadata(ctx context.Context, subject string, properties map[string]string) (Registered,
+		error)
 }

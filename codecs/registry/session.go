@@ -44,11 +44,14 @@ type Session struct {
 	sources *Cache[sourceKey, *Source]
 	last    *Source // the one of the last record
 	lastOf  sourceKey
-	names   *Cache[SchemaID, Schema] // by id alone, for strategies that need the schema to find the subject
+	// by id alone, for strategies that need the schema to find the subject
+	names *Cache[SchemaID, Schema]
 }
 
 // Open reads the settings and makes the session of a converter. Errors are errs.Config.
-func Open(clients Clients, format Format, def *config.Def, props map[string]string, isKey bool, env codecs.Env) (*Session, error) {
+func Open(clients Clients, format Format, def *config.Def, props map[string]string, isKey bool,
+	env codecs.Env,
+) (*Session, error) {
 	settings, err := ParseSettings(def, props, isKey)
 	if err != nil {
 		return nil, err
@@ -104,7 +107,8 @@ func (t *Target) PutHeader(s *Session, headers codecs.Headers, topic string, ext
 		return nil
 	}
 	if headers == nil {
-		return s.WriteError(topic, errors.New("the schema id goes into a header, but there are no headers"))
+		return s.WriteError(topic,
+			errors.New("the schema id goes into a header, but there are no headers"))
 	}
 	headers.Put(s.header, append(slices.Clip(t.header), extra...))
 	return nil
@@ -158,7 +162,8 @@ func (s *Session) noteRules(subject string, schema Schema) {
 		return
 	}
 	s.ruled = true
-	s.env.Log.Warn("the rules of a schema are not carried out: no rule executors are supported", "side", s.side, "subject", subject)
+	s.env.Log.Warn("the rules of a schema are not carried out: no rule executors are supported",
+		"side", s.side, "subject", subject)
 }
 
 // otherIO reports whether the JVM's converters blame the writing, not the request, for an error.
@@ -189,7 +194,8 @@ func (s *Session) choose(subject string, own Schema) (t *Target, step string, er
 		if err != nil {
 			return t, step, err
 		}
-		return t, "", s.check(set.IDStrict, t.Schema, own, "Set id.compatibility.strict=false to disable this check")
+		return t, "", s.check(set.IDStrict, t.Schema, own,
+			"Set id.compatibility.strict=false to disable this check")
 	case set.Metadata != nil:
 		step = "Error retrieving latest with metadata " + own.Text
 		err = s.ask(subject, func(ctx context.Context) (err error) {

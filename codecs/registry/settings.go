@@ -74,17 +74,23 @@ func Def(own ...config.Key) *config.Def {
 		number(useIDKey, -1, nil), flag(idStrictKey, true),
 		text(metadataKey),
 		number(latestSizeKey, 1000, config.AtLeast(0)), number(latestTTLKey, -1, nil),
-		class(keyStrategyKey, TopicNames), class(valueStrategyKey, TopicNames), class(contextStrategyKey, nullContextNames),
+		class(keyStrategyKey, TopicNames), class(valueStrategyKey, TopicNames),
+		class(contextStrategyKey, nullContextNames),
 		class(keySerializerKey, prefixSerializer), class(valueSerializerKey, prefixSerializer),
 		class(keyDeserialKey, dualDeserializer), class(valueDeserialKey, dualDeserializer),
 		listOf(ruleExecutorsKey), listOf(ruleActionsKey),
 		number(connectTimeoutKey, 60_000, nil), number(readTimeoutKey, 60_000, nil),
-		number(maxRetriesKey, 3, config.AtLeast(0)), number(retryWaitKey, 1000, config.AtLeast(0)), number(retryMaxWaitKey, 20_000, config.AtLeast(0)),
-		long(missingIDTTLKey, -1), long(missingVersTTLKey, 0), long(missingSchemaTTLKey, 0), number(missingSizeKey, 10_000, config.AtLeast(0)),
+		number(maxRetriesKey, 3, config.AtLeast(0)), number(retryWaitKey, 1000, config.AtLeast(0)),
+		number(retryMaxWaitKey, 20_000, config.AtLeast(0)),
+		long(missingIDTTLKey, -1), long(missingVersTTLKey, 0), long(missingSchemaTTLKey, 0),
+		number(missingSizeKey, 10_000, config.AtLeast(0)),
 		{Name: proxyHostKey, Type: config.String, Default: "", Importance: config.Low},
 		number(proxyPortKey, -1, nil),
 		flag(randomizeKey, false),
-		{Name: expiryBufferKey, Type: config.Short, Default: int16(300), Validator: config.Between(0, 3600), Importance: config.Medium},
+		{
+			Name: expiryBufferKey, Type: config.Short, Default: int16(300),
+			Validator: config.Between(0, 3600), Importance: config.Medium,
+		},
 		long(outageKey, defaultOutage.Milliseconds()),
 		number(CacheSizeKey, 1000, nil),
 		flag(GeneralizedSumKey, false), flag(IgnoreDefaultKey, false), flag(FlattenSingletonKey, true),
@@ -100,7 +106,10 @@ func flag(name string, def bool) config.Key {
 }
 
 func number(name string, def int32, v config.Validator) config.Key {
-	return config.Key{Name: name, Type: config.Int, Default: def, Validator: v, Importance: config.Low}
+	return config.Key{
+		Name: name, Type: config.Int, Default: def, Validator: v,
+		Importance: config.Low,
+	}
 }
 
 func long(name string, def int64) config.Key {

@@ -46,7 +46,10 @@ const (
 
 func newShared(c Client, s *clientSettings, stats *Stats) *shared {
 	return &shared{
-		client: c, stats: stats, miss: [3]time.Duration{askID: s.missingID, askVersion: s.missingVersion, askSchema: s.missing},
+		client: c, stats: stats, miss: [3]time.Duration{
+			askID:      s.missingID,
+			askVersion: s.missingVersion, askSchema: s.missing,
+		},
 		answers: NewCache[string, *answer](sharedAnswers),
 	}
 }
@@ -56,7 +59,9 @@ func (s *shared) Stats() *Stats { return s.stats }
 
 // once asks, or waits for who asks already, or says what was answered a moment ago. The request
 // itself doesn't end with the caller's context, as others wait for it too: it has time-outs.
-func once[T any](ctx context.Context, s *shared, kind int, key string, ask func(context.Context) (T, error)) (T, error) {
+func once[T any](ctx context.Context, s *shared, kind int, key string,
+	ask func(context.Context) (T, error),
+) (T, error) {
 	s.mu.Lock()
 	a, ok := s.answers.Get(key)
 	if ok && a.over() {
@@ -109,14 +114,19 @@ func (s *shared) settle(a *answer, kind int, v any, err error) {
 }
 
 // Register implements Client.
-func (s *shared) Register(ctx context.Context, subject string, schema Schema, normalize bool) (Registered, error) {
-	return once(ctx, s, askSchema, fmt.Sprintf("register %q %t %s", subject, normalize, schema.key()), func(ctx context.Context) (Registered, error) {
+func (s *shared) Register(ctx context.Context, subject string, schema Schema,
+	normalize bool,
+) (Registered, error) {
+	return once(ctx, s, askSchema, fmt.Sprintf("register %q %t %s", subject, normalize,
+		schema.key()), func(ctx context.Context) (Registered, error) {
 		return s.client.Register(ctx, subject, schema, normalize)
 	})
 }
 
 // Lookup implements Client.
-func (s *shared) Lookup(ctx context.Context, subject string, schema Schema, normalize, deleted bool) (Registered, error) {
+func (s *shared) Lookup(ctx context.Context, subject string, schema Schema,
+	normalize, deleted bool,
+) (Registered, error) {
 	key := fmt.Sprintf("lookup %q %t %t %s", subject, normalize, deleted, schema.key())
 	return once(ctx, s, askSchema, key, func(ctx context.Context) (Registered, error) {
 		return s.client.Lookup(ctx, subject, schema, normalize, deleted)
@@ -125,9 +135,10 @@ func (s *shared) Lookup(ctx context.Context, subject string, schema Schema, norm
 
 // ByID implements Client.
 func (s *shared) ByID(ctx context.Context, subject string, id int32) (Schema, error) {
-	return once(ctx, s, askID, fmt.Sprintf("id %q %d", subject, id), func(ctx context.Context) (Schema, error) {
-		return s.client.ByID(ctx, subject, id)
-	})
+	return once(ctx, s, askID, fmt.Sprintf("id %q %d", subject, id),
+		func(ctx context.Context) (Schema, error) {
+			return s.client.ByID(ctx, subject, id)
+		})
 }
 
 // ByGUID implements Client.
@@ -136,7 +147,9 @@ func (s *shared) ByGUID(ctx context.Context, guid string) (Schema, error) {
 }
 
 // ByVersion implements Client.
-func (s *shared) ByVersion(ctx context.Context, subject string, version int, deleted bool) (Registered, error) {
+func (s *shared) ByVersion(ctx context.Context, subject string, version int,
+	deleted bool,
+) (Registered, error) {
 	key := fmt.Sprintf("version %q %d %t", subject, version, deleted)
 	return once(ctx, s, askVersion, key, func(ctx context.Context) (Registered, error) {
 		return s.client.ByVersion(ctx, subject, version, deleted)
@@ -144,13 +157,17 @@ func (s *shared) ByVersion(ctx context.Context, subject string, version int, del
 }
 
 // ByMetadata implements Client.
-func (s *shared) ByMetadata(ctx context.Context, subject string, properties map[string]string) (Registered, error) {
-	return once(ctx, s, askVersion, fmt.Sprintf("metadata %q %q", subject, properties), func(ctx context.Context) (Registered, error) {
-		return s.client.ByMetadata(ctx, subject, properties)
-	})
+func (s *shared) ByMetadata(ctx context.Context, subject string,
+	properties map[string]string,
+) (Registered, error) {
+	return once(ctx, s, askVersion, fmt.Sprintf("metadata %q %q", subject, properties),
+		func(ctx context.Context) (Registered, error) {
+			return s.client.ByMetadata(ctx, subject, properties)
+		})
 }
 
 // key tells schemas apart.
 func (s Schema) key() string {
-	return fmt.Sprintf("%s %q %q %q %q", s.Format, s.Text, fmt.Sprint(s.References), s.Metadata, s.Rules)
+	return fmt.Sprintf("%s %q %q %q %q", s.Format, s.Text, fmt.Sprint(s.References), s.Metadata,
+		s.Rules)
 }

@@ -29,7 +29,9 @@ type sourceKey struct {
 // type in its schema, "" for one without; it is only called where subjects are named by it, and
 // hint, if not "", tells apart values of one schema that have different names. Errors have the
 // classes that the JVM's converters throw.
-func (s *Session) Source(topic string, id SchemaID, hint string, name func(Schema) (string, error)) (*Source, error) {
+func (s *Session) Source(topic string, id SchemaID, hint string,
+	name func(Schema) (string, error),
+) (*Source, error) {
 	if s.last != nil && s.lastOf.id == id && s.lastOf.topic == topic && s.lastOf.record == hint {
 		return s.last, nil
 	}
@@ -46,7 +48,9 @@ func (s *Session) Source(topic string, id SchemaID, hint string, name func(Schem
 	return src, nil
 }
 
-func (s *Session) find(topic string, id SchemaID, name func(Schema) (string, error)) (*Source, error) {
+func (s *Session) find(topic string, id SchemaID, name func(Schema) (string,
+	error),
+) (*Source, error) {
 	src := &Source{ID: id}
 	step := s.words.schemaOf + id.text(s.format)
 	var err error
@@ -68,7 +72,8 @@ func (s *Session) find(topic string, id SchemaID, name func(Schema) (string, err
 		return nil, s.failure(false, topic, s.readStep(step, id, err), err)
 	}
 	if src.Writer.Format != s.format {
-		return nil, s.ReadError(topic, id, errors.New("the schema is of type "+string(src.Writer.Format)))
+		return nil, s.ReadError(topic, id,
+			errors.New("the schema is of type "+string(src.Writer.Format)))
 	}
 	if src.Version, err = s.version(src.Subject, src.Writer); err != nil {
 		step = s.words.versionOf + id.text(s.format)

@@ -34,7 +34,8 @@ func (id SchemaID) text(f Format) string {
 	if id.ByGUID {
 		number, guid = "null", guidText(id.GUID)
 	}
-	return fmt.Sprintf("SchemaId{schemaType='%s', id=%s, guid='%s', messageIndexes=null}", f, number, guid)
+	return fmt.Sprintf("SchemaId{schemaType='%s', id=%s, guid='%s', messageIndexes=null}", f,
+		number, guid)
 }
 
 func guidText(g [16]byte) string {
@@ -126,5 +127,6 @@ func (s *Session) Frame(headers codecs.Headers, topic string, value []byte) (f F
 }
 
 func (s *Session) frameError(topic string, err error) error {
-	return errs.Data.Wrap(errs.Serialization.Wrap(err, "Error deserializing schema ID"), s.words.read, topic)
+	return errs.Data.Wrap(errs.Serialization.Wrap(err, "Error deserializing schema ID"),
+		s.words.read, topic)
 }

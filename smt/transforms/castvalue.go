@@ -62,7 +62,8 @@ func castValue(schema *data.Schema, value any, to data.Type) (any, error) {
 	case data.Decimal:
 		out, ok = decimalAs(v, to)
 	default:
-		return nil, errs.Data.New("Unexpected type in Cast transformation: class %s", data.JavaClass(value))
+		return nil, errs.Data.New("Unexpected type in Cast transformation: class %s",
+			data.JavaClass(value))
 	}
 	if !ok {
 		return nil, errs.Data.New("%s is not supported in the Cast transformation.", to)

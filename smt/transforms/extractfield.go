@@ -12,7 +12,8 @@ import (
 
 func extractFieldConfig() *config.Def {
 	return config.NewDef(
-		kit.Required(kit.Key("field", config.String, config.Medium, "Name of the field, or the path to it, that becomes the key or value."), nil),
+		kit.Required(kit.Key("field", config.String, config.Medium,
+			"Name of the field, or the path to it, that becomes the key or value."), nil),
 		replaceNullConfig(),
 		kit.Optional(kit.Key("field.syntax.version", config.String, config.High,
 			"V1: field is the name of a top-level field. V2: it may be a path to a nested one, with dots between the names; "+

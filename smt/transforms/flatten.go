@@ -104,7 +104,8 @@ func (t *flatten) flattenMap(out, in *data.Map, prefix string, depth int) error 
 	for _, e := range in.Entries() {
 		own, ok := e.Key.(string)
 		if !ok {
-			return errs.Data.New("Only string keys are supported for [%s], found: %s", flattenPurpose, data.JavaClass(e.Key))
+			return errs.Data.New("Only string keys are supported for [%s], found: %s",
+				flattenPurpose, data.JavaClass(e.Key))
 		}
 		name := t.join(prefix, own)
 		switch v := e.Value.(type) {
@@ -171,7 +172,9 @@ func (t *flatten) plan(schema *data.Schema) (*flattenPlan, error) {
 
 // planNode adds the leaves of a struct's schema to b. A leaf is optional if anything above it
 // is, and has the default that the nearest struct above gives it, if it has none of its own.
-func (t *flatten) planNode(b *data.Builder, schema *data.Schema, prefix string, optional bool, parent *data.Struct, depth int) (*flattenNode, error) {
+func (t *flatten) planNode(b *data.Builder, schema *data.Schema, prefix string, optional bool,
+	parent *data.Struct, depth int,
+) (*flattenNode, error) {
 	if depth > maxDepth {
 		return nil, errTooDeep(prefix)
 	}
@@ -210,7 +213,8 @@ func (t *flatten) planNode(b *data.Builder, schema *data.Schema, prefix string, 
 }
 
 func leafSchema(from *data.Schema, optional bool, def any) (*data.Schema, error) {
-	if optional == from.Optional() && from.Default() != nil || optional == from.Optional() && def == nil {
+	if optional == from.Optional() && from.Default() != nil || optional == from.Optional() &&
+		def == nil {
 		return from, nil
 	}
 	b := data.NewBuilder(from.Type())

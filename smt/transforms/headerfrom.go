@@ -12,10 +12,13 @@ import (
 
 func headerFromConfig() *config.Def {
 	return config.NewDef(
-		kit.Required(kit.Key("fields", config.List, config.High, "Names of the fields that become headers."), nonEmptyList()),
-		kit.Required(kit.Key("headers", config.List, config.High, "Names of the headers, one for each of fields, in the same order."), nonEmptyList()),
+		kit.Required(kit.Key("fields", config.List, config.High,
+			"Names of the fields that become headers."), nonEmptyList()),
+		kit.Required(kit.Key("headers", config.List, config.High,
+			"Names of the headers, one for each of fields, in the same order."), nonEmptyList()),
 		kit.Required(kit.Key("operation", config.String, config.High,
-			"move takes the fields out of the key or value, copy leaves them in it."), config.ValidString("move", "copy")),
+			"move takes the fields out of the key or value, copy leaves them in it."),
+			config.ValidString("move", "copy")),
 		replaceNullConfig(),
 	)
 }
@@ -89,7 +92,9 @@ func (t *headerFrom) fromMap(value any, headers data.Headers) (any, data.Headers
 	return out, headers, nil
 }
 
-func (t *headerFrom) fromStruct(schema *data.Schema, value any, headers data.Headers) (*data.Schema, any, data.Headers, error) {
+func (t *headerFrom) fromStruct(schema *data.Schema, value any,
+	headers data.Headers,
+) (*data.Schema, any, data.Headers, error) {
 	in, err := kit.Struct(value, t.purpose)
 	if err != nil {
 		return nil, nil, nil, err

@@ -14,7 +14,8 @@ func (filter) Configure(map[string]string) error { return nil }
 func (filter) Apply(*data.Record) (*data.Record, error) { return nil, nil }
 
 func dropHeadersConfig() *config.Def {
-	return config.NewDef(kit.Required(kit.Key("headers", config.List, config.High, "Names of the headers to remove."), nonEmptyList()))
+	return config.NewDef(kit.Required(kit.Key("headers", config.List, config.High,
+		"Names of the headers to remove."), nonEmptyList()))
 }
 
 // dropHeaders removes all headers of some names.
@@ -41,7 +42,8 @@ func (t *dropHeaders) Apply(r *data.Record) (*data.Record, error) {
 
 func insertHeaderConfig() *config.Def {
 	return config.NewDef(
-		kit.Required(kit.Key("header", config.String, config.High, "Name of the header to add."), config.NonNull()),
+		kit.Required(kit.Key("header", config.String, config.High, "Name of the header to add."),
+			config.NonNull()),
 		kit.Required(kit.Key("value.literal", config.String, config.High,
 			"Value of the header, of the type that the text looks like: 1 is a number, true a boolean, [1, 2] an array."), config.NonNull()),
 	)

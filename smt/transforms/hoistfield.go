@@ -48,7 +48,8 @@ func (h *hoistField) Apply(r *data.Record) (*data.Record, error) {
 	hoisted, ok := h.schemas.Get(schema)
 	if !ok {
 		var err error
-		if hoisted, err = data.NewBuilder(data.StructType).Field(h.field, schema).Build(); err != nil {
+		if hoisted, err = data.NewBuilder(data.StructType).Field(h.field,
+			schema).Build(); err != nil {
 			return nil, err
 		}
 		h.schemas.Put(schema, hoisted)

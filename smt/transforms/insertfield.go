@@ -80,7 +80,8 @@ func (t *insertField) Configure(props map[string]string) error {
 		return errs.Config.New("No field insertion configured")
 	}
 	if t.specs[insertStatic].name != nil && v.IsNull("static.value") {
-		return config.Invalid("static.value", nil, "No value specified for static field: "+v.String("static.field"))
+		return config.Invalid("static.value", nil,
+			"No value specified for static field: "+v.String("static.field"))
 	}
 	t.static = v.String("static.value")
 	t.defaults = defaults(v.Bool(replaceNullKey))
@@ -190,7 +191,9 @@ func (t *insertField) intoStruct(r *data.Record, sink *data.SinkRecord, s *data.
 
 // value is what one of the fields is to hold. ok is false for what the record doesn't have:
 // the field is then left out of a map and unset in a struct.
-func (t *insertField) value(kind int, r *data.Record, sink *data.SinkRecord) (v any, ok bool, err error) {
+func (t *insertField) value(kind int, r *data.Record,
+	sink *data.SinkRecord,
+) (v any, ok bool, err error) {
 	switch kind {
 	case insertTopic:
 		if r.Topic == "" {

@@ -14,7 +14,8 @@ import (
 
 func maskFieldConfig() *config.Def {
 	return config.NewDef(
-		kit.Required(kit.Key("fields", config.List, config.High, "Names of the fields to mask."), nonEmptyList()),
+		kit.Required(kit.Key("fields", config.List, config.High, "Names of the fields to mask."),
+			nonEmptyList()),
 		kit.Optional(kit.Key("replacement", config.String, config.Low,
 			"What is put in the fields instead of an empty value of their type. It must be a number for fields that are numbers."), nil, nonEmptyIfSet()),
 		replaceNullConfig(),
@@ -227,7 +228,8 @@ func (r *replacements) of(v any) (any, error) {
 			err = errs.Data.New("Unable to convert %s (class java.lang.String) to number", r.str)
 		}
 	default:
-		return nil, errs.Data.New("Cannot mask value of type class %s with custom replacement.", data.JavaClass(v))
+		return nil, errs.Data.New("Cannot mask value of type class %s with custom replacement.",
+			data.JavaClass(v))
 	}
 	if out == nil {
 		return nil, err

@@ -8,8 +8,11 @@ import (
 
 func regexRouterConfig() *config.Def {
 	return config.NewDef(
-		kit.Required(kit.Key("regex", config.String, config.High, "Java regular expression that the whole topic must match to be replaced."), config.ValidRegex()),
-		kit.Required(kit.Key("replacement", config.String, config.High, "The new topic, with $1 or ${name} for what a group matched."), nil),
+		kit.Required(kit.Key("regex", config.String, config.High,
+			"Java regular expression that the whole topic must match to be replaced."),
+			config.ValidRegex()),
+		kit.Required(kit.Key("replacement", config.String, config.High,
+			"The new topic, with $1 or ${name} for what a group matched."), nil),
 	)
 }
 

@@ -18,7 +18,8 @@ func replaceFieldConfig() *config.Def {
 	}
 	return config.NewDef(
 		list("exclude", "Fields to leave out. It counts more than include.", nil),
-		list("include", "Fields to keep, all others being left out; all are kept if it is empty.", nil),
+		list("include", "Fields to keep, all others being left out; all are kept if it is empty.",
+			nil),
 		list("renames", "Fields to rename, as old:new pairs.", config.LambdaValidator(
 			"list of colon-delimited pairs, e.g. <code>foo:bar,abc:xyz</code>",
 			func(_ string, value any) error {
@@ -157,7 +158,8 @@ func (t *replaceField) renamedMap(entries []data.Entry) (*data.Map, error) {
 	kept := 0
 	for _, e := range entries {
 		if _, ok := e.Key.(string); !ok && e.Key != nil {
-			return nil, errs.Data.New("Only string keys are supported for [%s], found: %s", replacePurpose, data.JavaClass(e.Key))
+			return nil, errs.Data.New("Only string keys are supported for [%s], found: %s",
+				replacePurpose, data.JavaClass(e.Key))
 		}
 		if t.put(out, e) {
 			kept++

@@ -10,8 +10,10 @@ import (
 
 func setSchemaMetadataConfig() *config.Def {
 	return config.NewDef(
-		kit.Optional(kit.Key("schema.name", config.String, config.High, "Name that the schema gets."), nil, nil),
-		kit.Optional(kit.Key("schema.version", config.Int, config.High, "Version that the schema gets."), nil, nil),
+		kit.Optional(kit.Key("schema.name", config.String, config.High,
+			"Name that the schema gets."), nil, nil),
+		kit.Optional(kit.Key("schema.version", config.Int, config.High,
+			"Version that the schema gets."), nil, nil),
 		replaceNullConfig(),
 	)
 }
@@ -77,7 +79,9 @@ func (t *setSchemaMetadata) Apply(r *data.Record) (*data.Record, error) {
 	return r, nil
 }
 
-func (t *setSchemaMetadata) copy(in *data.Struct, schema, updated *data.Schema) (*data.Struct, error) {
+func (t *setSchemaMetadata) copy(in *data.Struct,
+	schema, updated *data.Schema,
+) (*data.Struct, error) {
 	if in.Schema() != schema && len(in.Schema().Fields()) != len(schema.Fields()) {
 		return nil, errs.Data.New("Struct schemas do not match.")
 	}

@@ -15,14 +15,17 @@ import (
 
 func timestampConverterConfig() *config.Def {
 	return config.NewDef(
-		kit.Optional(kit.Key("field", config.String, config.High, "The field with the timestamp; empty if the whole key or value is one."), "", nil),
-		kit.Required(kit.Key("target.type", config.String, config.High, "What the timestamp becomes."),
+		kit.Optional(kit.Key("field", config.String, config.High,
+			"The field with the timestamp; empty if the whole key or value is one."), "", nil),
+		kit.Required(kit.Key("target.type", config.String, config.High,
+			"What the timestamp becomes."),
 			config.ValidString("string", "unix", "Date", "Time", "Timestamp")),
 		kit.Optional(kit.Key("format", config.String, config.Medium,
 			"Pattern in the letters of SimpleDateFormat, in UTC, for timestamps that are strings or become strings."), "", nil),
 		kit.Optional(kit.Key("unix.precision", config.String, config.Low,
 			"Unit of timestamps that are numbers or become numbers. What is finer than milliseconds gets lost."),
-			"milliseconds", config.ValidString("nanoseconds", "microseconds", "milliseconds", "seconds")),
+			"milliseconds", config.ValidString("nanoseconds", "microseconds", "milliseconds",
+				"seconds")),
 		replaceNullConfig(),
 	)
 }
@@ -241,7 +244,8 @@ func stampTypeOf(schema *data.Schema) (stampType, error) {
 	case data.Int64:
 		return stampUnix, nil
 	}
-	return 0, errs.Connect.New("Schema %s does not correspond to a known timestamp type format", schema)
+	return 0, errs.Connect.New("Schema %s does not correspond to a known timestamp type format",
+		schema)
 }
 
 // convertInferred converts a value without a schema.
@@ -256,7 +260,8 @@ func (t *timestampConverter) convertInferred(value any) (any, error) {
 	case string:
 		return t.convert(value, stampString)
 	}
-	return nil, errs.Data.New("TimestampConverter does not support class %s objects as timestamps", data.JavaClass(value))
+	return nil, errs.Data.New("TimestampConverter does not support class %s objects as timestamps",
+		data.JavaClass(value))
 }
 
 func (t *timestampConverter) convert(value any, from stampType) (any, error) {
@@ -300,14 +305,16 @@ func (t *timestampConverter) toMillis(value any, from stampType) (int64, *datefo
 	case stampUnix:
 		n, ok := value.(int64)
 		if !ok {
-			return 0, nil, errs.Data.New("Expected Unix timestamp to be a Long, but found class %s", data.JavaClass(value))
+			return 0, nil, errs.Data.New("Expected Unix timestamp to be a Long, but found class %s",
+				data.JavaClass(value))
 		}
 		return t.fromUnix(n), nil, nil
 	}
 	at, ok := value.(time.Time)
 	if !ok {
 		name := [...]string{stampDate: "Date", stampTime: "Time", stampTimestamp: "Timestamp"}[from]
-		return 0, nil, errs.Data.New("Expected %s to be a java.util.Date, but found class %s", name, data.JavaClass(value))
+		return 0, nil, errs.Data.New("Expected %s to be a java.util.Date, but found class %s", name,
+			data.JavaClass(value))
 	}
 	return at.UnixMilli(), nil, nil
 }

@@ -61,7 +61,8 @@ func (t *timestampRouter) Apply(r *data.Record) (*data.Record, error) {
 	}
 	previous := len(t.stamp)
 	t.stamp = t.format.Append(t.stamp, ms)
-	if r.Topic == t.lastTopic && t.lastTopic != "" && string(t.stamp[:previous]) == string(t.stamp[previous:]) {
+	if r.Topic == t.lastTopic && t.lastTopic != "" &&
+		string(t.stamp[:previous]) == string(t.stamp[previous:]) {
 		t.stamp = t.stamp[:previous]
 	} else {
 		t.stamp = append(t.stamp[:0], t.stamp[previous:]...)

@@ -36,7 +36,8 @@ func Plugins() []smt.Plugin {
 	all = append(all, kafka.Both("SetSchemaMetadata", setSchemaMetadataConfig(), func(s smt.Side) smt.Transform { return &setSchemaMetadata{side: s} })...)
 	all = append(all, kafka.Both("TimestampConverter", timestampConverterConfig(), func(s smt.Side) smt.Transform { return &timestampConverter{side: s} })...)
 	router := kafka.One("TimestampRouter", timestampRouterConfig(), func() smt.Transform { return &timestampRouter{} })
-	router.Aliases = []string{"io.confluent.connect.transforms.TimestampRouter"} // as which Confluent lists it too
+	// as which Confluent lists it too
+	router.Aliases = []string{"io.confluent.connect.transforms.TimestampRouter"}
 	all = append(all, router)
 	all = append(all, kafka.One("ValueToKey", valueToKeyConfig(), func() smt.Transform { return &valueToKey{} }))
 	return all
@@ -62,7 +63,8 @@ func asMap(value any, purpose string) (*data.Map, error) {
 	if m, ok := value.(*data.Map); ok && m != nil {
 		return m, nil
 	}
-	return nil, errs.Data.New("Only Map objects supported in absence of schema for [%s], found: %s", purpose, data.JavaClass(value))
+	return nil, errs.Data.New("Only Map objects supported in absence of schema for [%s], found: %s",
+		purpose, data.JavaClass(value))
 }
 
 func errNotStruct() error { return errs.Data.New("Cannot list fields on non-struct type") }

@@ -10,7 +10,8 @@ import (
 
 func valueToKeyConfig() *config.Def {
 	return config.NewDef(
-		kit.Required(kit.Key("fields", config.List, config.High, "Names of the value's fields that the key is made of."), nonEmptyList()),
+		kit.Required(kit.Key("fields", config.List, config.High,
+			"Names of the value's fields that the key is made of."), nonEmptyList()),
 		replaceNullConfig(),
 	)
 }

@@ -62,5 +62,6 @@ func fromUTF32(b []byte, order binary.ByteOrder) ([]byte, error) {
 		}
 		out = appendUnit(out, rune(r))
 	}
-	return out, nil // part of a character at the end is ignored, as Jackson reads no further than it must
+	// part of a character at the end is ignored, as Jackson reads no further than it must
+	return out, nil
 }

@@ -141,7 +141,15 @@ func (s *Scanner) nonNumber() error {
 	for _, w := range [...]struct {
 		text     string
 		negative bool
-	}{{"NaN", false}, {"Infinity", false}, {"INF", false}, {"+Infinity", false}, {"+INF", false}, {"-Infinity", true}, {"-INF", true}} {
+	}{
+		{"NaN", false},
+		{"Infinity", false},
+		{"INF", false},
+		{"+Infinity", false},
+		{"+INF", false},
+		{"-Infinity", true},
+		{"-INF", true},
+	} {
 		if len(rest) < len(w.text) || string(rest[:len(w.text)]) != w.text {
 			continue
 		}
@@ -163,7 +171,8 @@ func (s *Scanner) leaf(k Kind, start, end int, flag bool) {
 
 func (s *Scanner) open(k Kind, depth int) (int, error) {
 	if depth > MaxDepth {
-		return 0, fmt.Errorf("arrays and objects are nested deeper than %d at byte %d", MaxDepth, s.Pos)
+		return 0, fmt.Errorf("arrays and objects are nested deeper than %d at byte %d", MaxDepth,
+			s.Pos)
 	}
 	at := len(s.Nodes)
 	s.Nodes = append(s.Nodes, Node{Kind: k, Start: uint32(s.Pos)})

@@ -57,7 +57,13 @@ func (r *Registry) Handler() http.Handler {
 		"DELETE /mode/{subject}":                                  r.deleteMode,
 		"GET /contexts":                                           func(*http.Request) (answer, error) { return []string{"."}, nil },
 		"GET /v1/metadata/id": func(*http.Request) (answer, error) {
-			return map[string]any{"id": "", "scope": map[string]any{"path": []string{}, "clusters": map[string]string{"kafka-cluster": "", "schema-registry-cluster": "schema-registry"}}}, nil
+			return map[string]any{"id": "", "scope": map[string]any{
+				"path": []string{},
+				"clusters": map[string]string{
+					"kafka-cluster":           "",
+					"schema-registry-cluster": "schema-registry",
+				},
+			}}, nil
 		},
 		"POST /compatibility/subjects/{subject}/versions":           r.postCompatible,
 		"POST /compatibility/subjects/{subject}/versions/{version}": r.postCompatible,
@@ -133,8 +139,9 @@ func version(req *http.Request) (int, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || n < 1 {
-		return 0, fail(422, codeInvalidVersion, "The specified version '%s' is not a valid version id. "+
-			`Allowed values are between [1, 2^31-1] and the string "latest"`, text)
+		return 0, fail(422, codeInvalidVersion,
+			"The specified version '%s' is not a valid version id. "+
+				`Allowed values are between [1, 2^31-1] and the string "latest"`, text)
 	}
 	return int(n), nil
 }
@@ -144,7 +151,10 @@ func asked(req *http.Request) (s registry.Schema, err error) {
 	if err := json.NewDecoder(req.Body).Decode(&in); err != nil {
 		return s, fail(422, 422, "Invalid request: %v", err)
 	}
-	s = registry.Schema{Format: in.Type, Text: in.Schema, References: in.References, Metadata: in.Metadata, Rules: in.RuleSet}
+	s = registry.Schema{
+		Format: in.Type, Text: in.Schema, References: in.References,
+		Metadata: in.Metadata, Rules: in.RuleSet,
+	}
 	if s.Format == "" {
 		s.Format = registry.Avro
 	}
@@ -155,7 +165,8 @@ func (r *Registry) getSubjects(req *http.Request) (answer, error) {
 	names := []string{}
 	prefix := req.URL.Query().Get("subjectPrefix")
 	for subject := range r.subjects {
-		if _, err := r.versions(subject, flag(req, "deleted")); err == nil && strings.HasPrefix(subject, prefix) {
+		if _, err := r.versions(subject, flag(req, "deleted")); err == nil &&
+			strings.HasPrefix(subject, prefix) {
 			names = append(names, subject)
 		}
 	}
@@ -341,7 +352,8 @@ func (r *Registry) getGUID(req *http.Request) (answer, error) {
 func (r *Registry) getLevel(req *http.Request) (answer, error) {
 	subject := req.PathValue("subject")
 	if r.levels[subject] == "" && subject != "" && !flag(req, "defaultToGlobal") {
-		return nil, fail(404, codeNoSubjectLevel, "Subject '%s' does not have subject-level compatibility configured", subject)
+		return nil, fail(404, codeNoSubjectLevel,
+			"Subject '%s' does not have subject-level compatibility configured", subject)
 	}
 	return map[string]string{"compatibilityLevel": r.level(subject)}, nil
 }
@@ -353,10 +365,12 @@ func (r *Registry) putLevel(req *http.Request) (answer, error) {
 	}
 	level := strings.ToUpper(in.Compatibility)
 	if !slices.Contains(levels, level) {
-		return nil, fail(422, codeInvalidLevel, "Invalid compatibility level. Valid values are %s", strings.Join(levels, ", "))
+		return nil, fail(422, codeInvalidLevel, "Invalid compatibility level. Valid values are %s",
+			strings.Join(levels, ", "))
 	}
 	subject := req.PathValue("subject")
-	if err := r.keepSetting(keyConfig, subject, map[string]string{"compatibilityLevel": level}); err != nil {
+	if err := r.keepSetting(keyConfig, subject,
+		map[string]string{"compatibilityLevel": level}); err != nil {
 		return nil, err
 	}
 	r.levels[subject] = level
@@ -382,7 +396,8 @@ func (r *Registry) deleteLevel(req *http.Request) (answer, error) {
 func (r *Registry) getMode(req *http.Request) (answer, error) {
 	subject := req.PathValue("subject")
 	if r.modes[subject] == "" && subject != "" && !flag(req, "defaultToGlobal") {
-		return nil, fail(404, codeNoSubjectMode, "Subject '%s' does not have subject-level mode configured", subject)
+		return nil, fail(404, codeNoSubjectMode,
+			"Subject '%s' does not have subject-level mode configured", subject)
 	}
 	return map[string]string{"mode": r.mode(subject)}, nil
 }
@@ -394,7 +409,8 @@ func (r *Registry) putMode(req *http.Request) (answer, error) {
 	}
 	mode := strings.ToUpper(in.Mode)
 	if !slices.Contains([]string{"READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT"}, mode) {
-		return nil, fail(422, codeInvalidMode, "Invalid mode. Valid values are READWRITE, READONLY, READONLY_OVERRIDE, IMPORT")
+		return nil, fail(422, codeInvalidMode,
+			"Invalid mode. Valid values are READWRITE, READONLY, READONLY_OVERRIDE, IMPORT")
 	}
 	subject := req.PathValue("subject")
 	if err := r.keepSetting(keyMode, subject, map[string]string{"mode": mode}); err != nil {

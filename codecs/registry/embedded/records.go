@@ -80,13 +80,15 @@ func (r *Registry) write(key, value any) error {
 
 func (r *Registry) keep(e *entry) error {
 	v := schemaValue{
-		Subject: e.subject, Version: e.version, ID: e.id, GUID: e.guid, References: e.schema.References, Metadata: e.schema.Metadata,
+		Subject: e.subject, Version: e.version, ID: e.id, GUID: e.guid,
+		References: e.schema.References, Metadata: e.schema.Metadata,
 		Rules: e.schema.Rules, Schema: e.schema.Text, Deleted: e.deleted,
 	}
 	if e.schema.Format != registry.Avro {
 		v.Type = e.schema.Format
 	}
-	return r.write(recordKey{Keytype: keySchema, Subject: &e.subject, Version: e.version, Magic: 1}, v)
+	return r.write(recordKey{Keytype: keySchema, Subject: &e.subject, Version: e.version, Magic: 1},
+		v)
 }
 
 func (r *Registry) keepSetting(kind, subject string, value any) error {
@@ -156,9 +158,12 @@ func (r *Registry) applySchema(subject string, version int, value []byte) error 
 	if v.Type == "" {
 		v.Type = registry.Avro
 	}
-	e := &entry{subject: v.Subject, version: v.Version, id: v.ID, guid: v.GUID, deleted: v.Deleted, schema: registry.Schema{
-		Format: v.Type, Text: v.Schema, References: v.References, Metadata: v.Metadata, Rules: v.Rules,
-	}}
+	e := &entry{
+		subject: v.Subject, version: v.Version, id: v.ID, guid: v.GUID, deleted: v.Deleted,
+		schema: registry.Schema{
+			Format: v.Type, Text: v.Schema, References: v.References, Metadata: v.Metadata, Rules: v.Rules,
+		},
+	}
 	if e.guid == "" {
 		e.guid = registry.GUIDOf(e.schema)
 	}

@@ -75,7 +75,9 @@ type entry struct {
 }
 
 // Open makes a registry of what the log holds. ctx is for the registry's whole life.
-func Open(ctx context.Context, log Log, parsers map[registry.Format]registry.Parser) (*Registry, error) {
+func Open(ctx context.Context, log Log,
+	parsers map[registry.Format]registry.Parser,
+) (*Registry, error) {
 	r := &Registry{
 		parsers: parsers, log: log, ctx: ctx,
 		subjects: map[string][]*entry{}, levels: map[string]string{}, modes: map[string]string{},
@@ -172,7 +174,9 @@ func (r *Registry) resolve(s registry.Schema) ([]registry.Resolved, error) {
 			}
 			e, err := r.find(ref.Subject, ref.Version, true)
 			if err != nil {
-				return fail(422, codeInvalidSchema, "No schema reference found for subject %q and version %d", ref.Subject, ref.Version)
+				return fail(422, codeInvalidSchema,
+					"No schema reference found for subject %q and version %d", ref.Subject,
+					ref.Version)
 			}
 			if err := visit(e.schema); err != nil {
 				return err
@@ -232,9 +236,13 @@ func (r *Registry) register(subject string, s registry.Schema, normalize bool) (
 		return nil, err
 	}
 	if len(problems) > 0 {
-		return nil, fail(409, 409, "Schema being registered is incompatible with an earlier schema for subject %q, details: %q", subject, problems)
+		return nil, fail(409, 409,
+			"Schema being registered is incompatible with an earlier schema for subject %q, details: %q", subject, problems)
 	}
-	e := &entry{subject: subject, version: next, id: r.last + 1, guid: registry.GUIDOf(s), schema: s}
+	e := &entry{
+		subject: subject, version: next, id: r.last + 1, guid: registry.GUIDOf(s),
+		schema: s,
+	}
 	if known := r.byID(func(e *entry) bool { return same(e.schema, s) }); len(known) > 0 {
 		e.id = known[0].id
 	}
@@ -269,7 +277,8 @@ func (r *Registry) incompatible(level string, p registry.Parsed, live []*entry) 
 		}
 		if len(problems) > 0 {
 			all = append(all, problems...)
-			all = append(all, fmt.Sprintf("oldSchemaVersion: %d", e.version), "compatibility: "+level)
+			all = append(all, fmt.Sprintf("oldSchemaVersion: %d", e.version),
+				"compatibility: "+level)
 			break
 		}
 	}
@@ -285,7 +294,9 @@ func (r *Registry) mode(subject string) string {
 }
 
 // lookup finds a schema's version of the subject.
-func (r *Registry) lookup(subject string, s registry.Schema, normalize, deleted bool) (*entry, error) {
+func (r *Registry) lookup(subject string, s registry.Schema,
+	normalize, deleted bool,
+) (*entry, error) {
 	all, err := r.versions(subject, deleted)
 	if err != nil {
 		return nil, err
@@ -295,7 +306,8 @@ func (r *Registry) lookup(subject string, s registry.Schema, normalize, deleted 
 		s.Text = p.Canonical(normalize)
 	}
 	for _, e := range slices.Backward(all) {
-		if same(e.schema, s) || e.schema.Format == s.Format && e.schema.Text == given && len(s.References) == 0 {
+		if same(e.schema, s) || e.schema.Format == s.Format && e.schema.Text == given &&
+			len(s.References) == 0 {
 			return e, nil
 		}
 	}
@@ -321,12 +333,16 @@ func (r *Registry) delete(all []*entry, permanent bool) ([]int, error) {
 	var gone []int
 	for _, e := range all {
 		if len(r.users(e)) > 0 {
-			return nil, fail(422, codeReferenced, "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=%s,version=%d}", e.subject, e.version)
+			return nil, fail(422, codeReferenced,
+				"One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=%s,version=%d}", e.subject, e.version)
 		}
 	}
 	for _, e := range all {
 		if permanent {
-			if err := r.write(recordKey{Keytype: keySchema, Subject: &e.subject, Version: e.version, Magic: 1}, nil); err != nil {
+			if err := r.write(recordKey{
+				Keytype: keySchema, Subject: &e.subject, Version: e.version,
+				Magic: 1,
+			}, nil); err != nil {
 				return nil, err
 			}
 			r.drop(e.subject, e.version)
@@ -351,9 +367,11 @@ func (r *Registry) deleteSubject(subject string, permanent bool) ([]int, error) 
 	live, _ := r.versions(subject, false)
 	switch {
 	case permanent && len(live) > 0:
-		return nil, fail(404, codeSubjectNotSoft, "Subject '%s' was not deleted first before being permanently deleted", subject)
+		return nil, fail(404, codeSubjectNotSoft,
+			"Subject '%s' was not deleted first before being permanently deleted", subject)
 	case !permanent && len(live) == 0:
-		return nil, fail(404, codeSubjectSoft, "Subject '%s' was soft deleted.Set permanent=true to delete permanently", subject)
+		return nil, fail(404, codeSubjectSoft,
+			"Subject '%s' was soft deleted.Set permanent=true to delete permanently", subject)
 	case !permanent:
 		all = live
 	}
@@ -364,12 +382,16 @@ func (r *Registry) deleteVersion(subject string, version int, permanent bool) (i
 	e, err := r.find(subject, version, permanent)
 	if err != nil {
 		if soft, softErr := r.find(subject, version, true); softErr == nil && soft.deleted {
-			return 0, fail(404, codeVersionSoft, "Subject '%s' Version %d was soft deleted.Set permanent=true to delete permanently", subject, soft.version)
+			return 0, fail(404, codeVersionSoft,
+				"Subject '%s' Version %d was soft deleted.Set permanent=true to delete permanently",
+				subject, soft.version)
 		}
 		return 0, err
 	}
 	if permanent && !e.deleted {
-		return 0, fail(404, codeVersionNotSoft, "Subject '%s' Version %d was not deleted first before being permanently deleted", subject, e.version)
+		return 0, fail(404, codeVersionNotSoft,
+			"Subject '%s' Version %d was not deleted first before being permanently deleted",
+			subject, e.version)
 	}
 	gone, err := r.delete([]*entry{e}, permanent)
 	if err != nil {

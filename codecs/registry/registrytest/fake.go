@@ -97,10 +97,16 @@ func (f *Fake) called(ctx context.Context, call, what string) error {
 func (f *Fake) notFound(subject string) error {
 	for _, e := range f.entries {
 		if e.Subject == subject {
-			return &registry.StatusError{Status: 404, Code: registry.CodeSchemaNotFound, Message: "Schema Not Found"}
+			return &registry.StatusError{
+				Status: 404, Code: registry.CodeSchemaNotFound,
+				Message: "Schema Not Found",
+			}
 		}
 	}
-	return &registry.StatusError{Status: 404, Code: registry.CodeSubjectNotFound, Message: "Subject Not Found"}
+	return &registry.StatusError{
+		Status: 404, Code: registry.CodeSubjectNotFound,
+		Message: "Subject Not Found",
+	}
 }
 
 func (f *Fake) normal(s registry.Schema, normalize bool) registry.Schema {
@@ -111,7 +117,9 @@ func (f *Fake) normal(s registry.Schema, normalize bool) registry.Schema {
 }
 
 // Register implements registry.Client.
-func (f *Fake) Register(ctx context.Context, subject string, s registry.Schema, normalize bool) (registry.Registered, error) {
+func (f *Fake) Register(ctx context.Context, subject string, s registry.Schema,
+	normalize bool,
+) (registry.Registered, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.called(ctx, "register", subject); err != nil {
@@ -133,7 +141,9 @@ func (f *Fake) Register(ctx context.Context, subject string, s registry.Schema, 
 }
 
 // Lookup implements registry.Client.
-func (f *Fake) Lookup(ctx context.Context, subject string, s registry.Schema, normalize, deleted bool) (registry.Registered, error) {
+func (f *Fake) Lookup(ctx context.Context, subject string, s registry.Schema,
+	normalize, deleted bool,
+) (registry.Registered, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	call := "lookup"
@@ -164,7 +174,10 @@ func (f *Fake) ByID(ctx context.Context, subject string, id int32) (registry.Sch
 			return e.Schema, nil
 		}
 	}
-	return registry.Schema{}, &registry.StatusError{Status: 404, Code: registry.CodeSubjectNotFound, Message: "Subject Not Found"}
+	return registry.Schema{}, &registry.StatusError{
+		Status: 404, Code: registry.CodeSubjectNotFound,
+		Message: "Subject Not Found",
+	}
 }
 
 // ByGUID implements registry.Client.
@@ -179,11 +192,16 @@ func (f *Fake) ByGUID(ctx context.Context, guid string) (registry.Schema, error)
 			return e.Schema, nil
 		}
 	}
-	return registry.Schema{}, &registry.StatusError{Status: 404, Code: registry.CodeSchemaNotFound, Message: "Schema Not Found"}
+	return registry.Schema{}, &registry.StatusError{
+		Status: 404, Code: registry.CodeSchemaNotFound,
+		Message: "Schema Not Found",
+	}
 }
 
 // ByVersion implements registry.Client.
-func (f *Fake) ByVersion(ctx context.Context, subject string, version int, _ bool) (registry.Registered, error) {
+func (f *Fake) ByVersion(ctx context.Context, subject string, version int,
+	_ bool,
+) (registry.Registered, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	call := "schemaByVersion"
@@ -202,11 +220,17 @@ func (f *Fake) ByVersion(ctx context.Context, subject string, version int, _ boo
 }
 
 // ByMetadata implements registry.Client.
-func (f *Fake) ByMetadata(ctx context.Context, subject string, properties map[string]string) (registry.Registered, error) {
+func (f *Fake) ByMetadata(ctx context.Context, subject string,
+	properties map[string]string,
+) (registry.Registered, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.called(ctx, "latestWithMetadata", fmt.Sprint(subject, slices.Sorted(maps.Keys(properties)))); err != nil {
+	if err := f.called(ctx, "latestWithMetadata", fmt.Sprint(subject,
+		slices.Sorted(maps.Keys(properties)))); err != nil {
 		return registry.Registered{}, err
 	}
-	return registry.Registered{}, &registry.StatusError{Status: 404, Code: registry.CodeSchemaNotFound, Message: "Schema Not Found"}
+	return registry.Registered{}, &registry.StatusError{
+		Status: 404,
+		Code:   registry.CodeSchemaNotFound, Message: "Schema Not Found",
+	}
 }

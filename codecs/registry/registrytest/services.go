@@ -25,9 +25,12 @@ func StartRegistry(t *testing.T, port string) string {
 }
 
 // Registries are the URLs of a real registry and of an embedded one that knows a format.
-func Registries(t *testing.T, port string, format registry.Format, parse registry.Parser) map[string]string {
+func Registries(t *testing.T, port string, format registry.Format,
+	parse registry.Parser,
+) map[string]string {
 	t.Helper()
-	r, err := embedded.Open(t.Context(), embedded.Memory{}, map[registry.Format]registry.Parser{format: parse})
+	r, err := embedded.Open(t.Context(), embedded.Memory{},
+		map[registry.Format]registry.Parser{format: parse})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +51,8 @@ func run(t *testing.T, env []string, script string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 8*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join("..", "..", "testdata", "services", script), args...)
+	cmd := exec.CommandContext(ctx, filepath.Join("..", "..", "testdata", "services", script),
+		args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

@@ -64,9 +64,12 @@ type entry struct {
 }
 
 func (e entry) registered() registry.Registered {
-	return registry.Registered{ID: e.ID, Subject: e.Subject, Version: e.Version, Schema: registry.Schema{
-		Format: e.SchemaType, Text: e.Schema, References: e.References,
-	}}
+	return registry.Registered{
+		ID: e.ID, Subject: e.Subject, Version: e.Version,
+		Schema: registry.Schema{
+			Format: e.SchemaType, Text: e.Schema, References: e.References,
+		},
+	}
 }
 
 type failure struct {
@@ -76,11 +79,15 @@ type failure struct {
 
 func (f *failure) err() error {
 	if f.Status != 0 {
-		return &registry.StatusError{Status: f.Status, Code: f.ErrorCode, Message: strings.TrimSuffix(f.Message, fmt.Sprintf("; error code: %d", f.ErrorCode))}
+		return &registry.StatusError{
+			Status: f.Status, Code: f.ErrorCode,
+			Message: strings.TrimSuffix(f.Message, fmt.Sprintf("; error code: %d", f.ErrorCode)),
+		}
 	}
 	kind := registry.IOOther
 	switch f.Java {
-	case "java.net.ConnectException", "java.net.UnknownHostException", "javax.net.ssl.SSLException", "java.net.SocketException":
+	case "java.net.ConnectException", "java.net.UnknownHostException", "javax.net.ssl.SSLException",
+		"java.net.SocketException":
 		kind = registry.IONetwork
 	case "java.net.SocketTimeoutException", "java.io.InterruptedIOException":
 		kind = registry.IOTimeout
@@ -225,12 +232,14 @@ func judge(c datatest.Case, when string, err error, diff func() string) datatest
 		return out
 	}
 	if c.Error.When != "" && c.Error.When != when {
-		out.Diff = fmt.Sprintf("want the error from %s, got it from %s: %v", c.Error.When, when, err)
+		out.Diff = fmt.Sprintf("want the error from %s, got it from %s: %v", c.Error.When, when,
+			err)
 		return out
 	}
 	for _, k := range []*errs.Kind{errs.Retriable, errs.Network, errs.Disconnect, errs.Throttled} {
 		if (c.Error.ExceptionClass == k.Class()) != (errs.KindOf(err) == k) {
-			out.Diff = fmt.Sprintf("want %s, got %s: %v", c.Error.ExceptionClass, errs.ClassOf(err), err)
+			out.Diff = fmt.Sprintf("want %s, got %s: %v", c.Error.ExceptionClass, errs.ClassOf(err),
+				err)
 		}
 	}
 	return out
@@ -265,12 +274,15 @@ func wantValue(t *testing.T, raw json.RawMessage, got data.SchemaAndValue) strin
 	return datatest.Diff(want, got)
 }
 
-func (d Driver) written(t *testing.T, c datatest.Case, in *Case, conv codecs.HeaderAware, fake *Fake, props map[string]string) datatest.Outcome {
+func (d Driver) written(t *testing.T, c datatest.Case, in *Case, conv codecs.HeaderAware,
+	fake *Fake, props map[string]string,
+) datatest.Outcome {
 	before := len(fake.Entries())
 	var sv data.SchemaAndValue
 	if c.Op == "roundtrip" {
 		var err error
-		if sv, err = conv.ToConnectWithHeaders((*headers)(&in.Headers), in.Topic, input(t, in.Input)); err != nil {
+		if sv, err = conv.ToConnectWithHeaders((*headers)(&in.Headers), in.Topic,
+			input(t, in.Input)); err != nil {
 			return judge(c, "apply", err, nil)
 		}
 	} else {
@@ -284,12 +296,15 @@ func (d Driver) written(t *testing.T, c datatest.Case, in *Case, conv codecs.Hea
 		return d.diffWire(t, c.Output, in, got, put, fake.Entries()[before:], props)
 	})
 	if out.Diff == "" && c.Error != nil && c.Op != "roundtrip" { // of which that isn't recorded
-		out.Diff = d.diffEntries(in.RegisteredBeforeError, fake.Entries()[before:], plain(in.Registry), props)
+		out.Diff = d.diffEntries(in.RegisteredBeforeError, fake.Entries()[before:],
+			plain(in.Registry), props)
 	}
 	return out
 }
 
-func (d Driver) diffWire(t *testing.T, raw json.RawMessage, in *Case, got []byte, put headers, made []registry.Registered, props map[string]string) string {
+func (d Driver) diffWire(t *testing.T, raw json.RawMessage, in *Case, got []byte, put headers,
+	made []registry.Registered, props map[string]string,
+) string {
 	var want *wire
 	decode(t, raw, &want)
 	if want == nil {
@@ -313,13 +328,16 @@ func (d Driver) diffWire(t *testing.T, raw json.RawMessage, in *Case, got []byte
 		wantBytes, got = wantBytes[5:], got[5:]
 	}
 	if !bytes.Equal(wantBytes, got) {
-		return fmt.Sprintf("want bytes %x\n got bytes %x\n (%q\n  %q)", wantBytes, got, wantBytes, got)
+		return fmt.Sprintf("want bytes %x\n got bytes %x\n (%q\n  %q)", wantBytes, got, wantBytes,
+			got)
 	}
 	return ""
 }
 
 // diffUnordered compares what two payloads hold, since the order of a map's entries is Java's.
-func (d Driver) diffUnordered(in *Case, want, got []byte, made []registry.Registered, props map[string]string) string {
+func (d Driver) diffUnordered(in *Case, want, got []byte, made []registry.Registered,
+	props map[string]string,
+) string {
 	if len(want) != len(got) {
 		return fmt.Sprintf("want %d bytes, got %d: %x, %x", len(want), len(got), want, got)
 	}
@@ -336,7 +354,8 @@ func (d Driver) diffUnordered(in *Case, want, got []byte, made []registry.Regist
 	}
 	w, wantErr := conv.ToConnect(in.Topic, want)
 	g, gotErr := conv.ToConnect(in.Topic, got)
-	if wantErr != nil || gotErr != nil { // some that are written can't be read: then the same bytes in another order must do
+	// some that are written can't be read: then the same bytes in another order must do
+	if wantErr != nil || gotErr != nil {
 		a, b := slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(got))
 		if bytes.Equal(a, b) {
 			return ""
@@ -346,14 +365,17 @@ func (d Driver) diffUnordered(in *Case, want, got []byte, made []registry.Regist
 	return datatest.Diff(w, g)
 }
 
-func (d Driver) diffEntries(want []entry, got []registry.Registered, ids bool, props map[string]string) string {
+func (d Driver) diffEntries(want []entry, got []registry.Registered, ids bool,
+	props map[string]string,
+) string {
 	slices.SortStableFunc(got, func(a, b registry.Registered) int { return int(a.ID - b.ID) })
 	if len(want) != len(got) {
 		return fmt.Sprintf("want %d registered, got %d: %v, %v", len(want), len(got), want, got)
 	}
 	for i, w := range want {
 		g := got[i]
-		if w.Subject != g.Subject || w.Version != g.Version || ids && w.ID != g.ID || w.SchemaType != g.Schema.Format ||
+		if w.Subject != g.Subject || w.Version != g.Version || ids && w.ID != g.ID ||
+			w.SchemaType != g.Schema.Format ||
 			!slices.Equal(w.References, g.Schema.References) {
 			return fmt.Sprintf("want registered %v, got %v", w, g)
 		}
@@ -376,10 +398,13 @@ func (d Driver) sameText(want, got string, exact bool) bool {
 
 func sameJSON(a, b string) bool {
 	var x, y any
-	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil && fmt.Sprint(x) == fmt.Sprint(y)
+	return json.Unmarshal([]byte(a), &x) == nil && json.Unmarshal([]byte(b), &y) == nil &&
+		fmt.Sprint(x) == fmt.Sprint(y)
 }
 
-func (d Driver) fromSchema(t *testing.T, c datatest.Case, in *Case, props map[string]string) datatest.Outcome {
+func (d Driver) fromSchema(t *testing.T, c datatest.Case, in *Case,
+	props map[string]string,
+) datatest.Outcome {
 	schema, err := datatest.DecodeSchema(in.Input)
 	if err != nil {
 		t.Fatalf("%s: %v", c.ID, err)
@@ -398,7 +423,9 @@ func (d Driver) fromSchema(t *testing.T, c datatest.Case, in *Case, props map[st
 	})
 }
 
-func (d Driver) toSchema(t *testing.T, c datatest.Case, in *Case, props map[string]string) datatest.Outcome {
+func (d Driver) toSchema(t *testing.T, c datatest.Case, in *Case,
+	props map[string]string,
+) datatest.Outcome {
 	var text string
 	decode(t, in.Input, &text)
 	got, err := d.ToSchema(props, text)
@@ -418,16 +445,22 @@ type step struct {
 	ID     int32
 }
 
-func (d Driver) sequence(t *testing.T, c datatest.Case, in *Case, conv codecs.HeaderAware, fake *Fake) datatest.Outcome {
+func (d Driver) sequence(t *testing.T, c datatest.Case, in *Case, conv codecs.HeaderAware,
+	fake *Fake,
+) datatest.Outcome {
 	var want []step
 	decode(t, c.Output, &want)
 	for i, s := range in.Steps {
-		one := datatest.Case{ID: fmt.Sprintf("%s step %d", c.ID, i), Output: want[i].Output, Error: want[i].Error}
+		one := datatest.Case{
+			ID: fmt.Sprintf("%s step %d", c.ID, i), Output: want[i].Output,
+			Error: want[i].Error,
+		}
 		before := len(fake.Entries())
 		var out datatest.Outcome
 		switch s.Op {
 		case "register":
-			got, err := fake.Register(t.Context(), s.Subject, registry.Schema{Format: s.SchemaType, Text: s.Schema}, false)
+			got, err := fake.Register(t.Context(), s.Subject,
+				registry.Schema{Format: s.SchemaType, Text: s.Schema}, false)
 			if err != nil || got.ID != want[i].ID {
 				out.Diff = fmt.Sprintf("registered as %v, %v", got, err)
 			}

@@ -59,15 +59,20 @@ func stored(s *data.Struct, i int) any {
 	return v
 }
 
-func required(name string, t config.Type, importance config.Importance, v config.Validator, doc string) config.Key {
+func required(name string, t config.Type, importance config.Importance, v config.Validator,
+	doc string,
+) config.Key {
 	return kit.Required(kit.Key(name, t, importance, doc), v)
 }
 
-func optional(name string, t config.Type, importance config.Importance, def any, doc string) config.Key {
+func optional(name string, t config.Type, importance config.Importance, def any,
+	doc string,
+) config.Key {
 	return kit.Optional(kit.Key(name, t, importance, doc), def, nil)
 }
 
 // notCast is what Java says of a value of another class.
 func notCast(value any, to string) error {
-	return errs.IllegalArgument.New("class %s cannot be cast to class %s", data.JavaClass(value), to)
+	return errs.IllegalArgument.New("class %s cannot be cast to class %s", data.JavaClass(value),
+		to)
 }

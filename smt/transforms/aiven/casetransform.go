@@ -20,7 +20,8 @@ const (
 
 func caseTransformConfig() *config.Def {
 	return config.NewDef(
-		required(fieldNamesKey, config.List, config.High, nil, "Names of the fields whose text is changed."),
+		required(fieldNamesKey, config.List, config.High, nil,
+			"Names of the fields whose text is changed."),
 		required(caseKey, config.String, config.High, config.NonEmptyString(), "upper or lower."),
 	)
 }

@@ -16,9 +16,12 @@ const (
 
 func concatFieldsConfig() *config.Def {
 	return config.NewDef(
-		required(fieldNamesKey, config.List, config.High, nil, "Names of the fields whose texts are joined."),
-		required(outputFieldKey, config.String, config.High, config.NonEmptyString(), "Name of the field for the joined text."),
-		optional(replaceMissingKey, config.String, config.High, "", "What stands for a field that is null or isn't there."),
+		required(fieldNamesKey, config.List, config.High, nil,
+			"Names of the fields whose texts are joined."),
+		required(outputFieldKey, config.String, config.High, config.NonEmptyString(),
+			"Name of the field for the joined text."),
+		optional(replaceMissingKey, config.String, config.High, "",
+			"What stands for a field that is null or isn't there."),
 		optional(delimiterKey, config.String, config.High, "", "What is put between the texts."),
 	)
 }

@@ -23,12 +23,14 @@ func extractTimestampConfig() *config.Def {
 	resolution.Validator = config.LambdaValidator("(no text)", func(name string, value any) error {
 		if value != seconds && value != milliseconds {
 			text, _ := value.(string)
-			return config.Invalid(name, value, "Unsupported resolution type '"+text+"'. Supported are: milliseconds, seconds")
+			return config.Invalid(name, value,
+				"Unsupported resolution type '"+text+"'. Supported are: milliseconds, seconds")
 		}
 		return nil
 	})
 	return config.NewDef(
-		required(fieldNameKey, config.String, config.High, config.NonEmptyString(), "Name of the field, of type INT64 or Timestamp, that becomes the record's timestamp."),
+		required(fieldNameKey, config.String, config.High, config.NonEmptyString(),
+			"Name of the field, of type INT64 or Timestamp, that becomes the record's timestamp."),
 		resolution,
 	)
 }
@@ -81,7 +83,8 @@ func (t *extractTimestamp) Apply(r *data.Record) (*data.Record, error) {
 	case nil:
 		return nil, wrong(r, "%s field must be present and its value can't be null", t.field)
 	default:
-		return nil, wrong(r, "%s field must be INT64 or org.apache.kafka.connect.data.Timestamp", t.field)
+		return nil, wrong(r, "%s field must be INT64 or org.apache.kafka.connect.data.Timestamp",
+			t.field)
 	}
 	return r, nil
 }

@@ -19,8 +19,10 @@ const (
 
 func extractTopicConfig() *config.Def {
 	return config.NewDef(
-		optional(fieldNameKey, config.String, config.High, nil, "Name of the field that becomes the topic; the whole key or value does without it."),
-		optional(skipMissingKey, config.Boolean, config.Low, false, "Whether a record without the field, or with null in it, is left as it is instead of failing."),
+		optional(fieldNameKey, config.String, config.High, nil,
+			"Name of the field that becomes the topic; the whole key or value does without it."),
+		optional(skipMissingKey, config.Boolean, config.Low, false,
+			"Whether a record without the field, or with null in it, is left as it is instead of failing."),
 	)
 }
 
@@ -64,7 +66,8 @@ func (t *extractTopic) topic(r *data.Record) (string, error) {
 		return t.ofMap(r, value)
 	case t.field == "":
 		if !becomesText(schema.Type()) {
-			return "", wrong(r, "%s schema type must be %s if field name is not specified", place(t.side), textTypes)
+			return "", wrong(r, "%s schema type must be %s if field name is not specified",
+				place(t.side), textTypes)
 		}
 		if value == nil || value == "" {
 			return t.none(r, "%s can't be null or empty", place(t.side))
@@ -87,7 +90,8 @@ func (t *extractTopic) ofPlain(r *data.Record, value any) (string, error) {
 		return t.none(r, "%s can't be null or empty", place(t.side))
 	}
 	if !isText(value) {
-		return "", wrong(r, "type in %s %s must be %s", place(t.side), data.Text(value), textClasses)
+		return "", wrong(r, "type in %s %s must be %s", place(t.side), data.Text(value),
+			textClasses)
 	}
 	return data.Text(value), nil
 }
@@ -102,7 +106,8 @@ func (t *extractTopic) ofMap(r *data.Record, value any) (string, error) {
 	}
 	field, _ := m.Get(t.name)
 	if field != nil && !isText(field) {
-		return "", wrong(r, "%s type in %s %s must be %s", t.field, place(t.side), data.Text(value), textClasses)
+		return "", wrong(r, "%s type in %s %s must be %s", t.field, place(t.side), data.Text(value),
+			textClasses)
 	}
 	if field == nil || isBlank(data.Text(field)) {
 		return t.none(r, "%s in %s can't be null or empty", t.field, place(t.side))
@@ -112,7 +117,8 @@ func (t *extractTopic) ofMap(r *data.Record, value any) (string, error) {
 
 func (t *extractTopic) ofStruct(r *data.Record, schema *data.Schema, value any) (string, error) {
 	if schema.Type() != data.StructType {
-		return "", wrong(r, "%s schema type must be STRUCT if field name is specified", place(t.side))
+		return "", wrong(r, "%s schema type must be STRUCT if field name is specified",
+			place(t.side))
 	}
 	if value == nil {
 		return "", wrong(r, "%s can't be null if field name is specified", place(t.side))

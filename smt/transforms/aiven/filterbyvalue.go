@@ -17,10 +17,14 @@ const (
 
 func filterConfig() *config.Def {
 	return config.NewDef(
-		optional(fieldNameKey, config.String, config.High, nil, "Name of the field; without it the whole key or value counts, if it has no schema."),
-		optional(fieldValueKey, config.String, config.High, nil, "The value to find, of the type that the text looks like. Either this or a pattern is set."),
-		optional(valuePatternKey, config.String, config.High, nil, "Java regular expression to find in the value as text."),
-		optional(valueMatchesKey, config.Boolean, config.Medium, true, "Whether records that match are kept, or those that don't."),
+		optional(fieldNameKey, config.String, config.High, nil,
+			"Name of the field; without it the whole key or value counts, if it has no schema."),
+		optional(fieldValueKey, config.String, config.High, nil,
+			"The value to find, of the type that the text looks like. Either this or a pattern is set."),
+		optional(valuePatternKey, config.String, config.High, nil,
+			"Java regular expression to find in the value as text."),
+		optional(valueMatchesKey, config.Boolean, config.Medium, true,
+			"Whether records that match are kept, or those that don't."),
 	)
 }
 
@@ -122,7 +126,8 @@ func (t *filterByValue) matches(r *data.Record, schema *data.Schema, field any) 
 		return false, err
 	}
 	if !ok {
-		return false, errs.IllegalState.New("%s of the %s is null as text: record of topic %q", t.field, place(t.side), r.Topic)
+		return false, errs.IllegalState.New("%s of the %s is null as text: record of topic %q",
+			t.field, place(t.side), r.Topic)
 	}
 	groups, err := t.re.FindString(text)
 	if err != nil {

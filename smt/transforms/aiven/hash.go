@@ -18,9 +18,12 @@ const functionKey = "function"
 
 func hashConfig() *config.Def {
 	return config.NewDef(
-		optional(fieldNameKey, config.String, config.High, nil, "Name of the field whose text is replaced; the whole key or value is without it."),
-		optional(skipMissingKey, config.Boolean, config.Low, false, "Whether a record without the field, or with null in it, is left as it is instead of failing."),
-		required(functionKey, config.String, config.High, config.ValidString("md5", "sha1", "sha256"), "The hash function: md5, sha1 or sha256."),
+		optional(fieldNameKey, config.String, config.High, nil,
+			"Name of the field whose text is replaced; the whole key or value is without it."),
+		optional(skipMissingKey, config.Boolean, config.Low, false,
+			"Whether a record without the field, or with null in it, is left as it is instead of failing."),
+		required(functionKey, config.String, config.High,
+			config.ValidString("md5", "sha1", "sha256"), "The hash function: md5, sha1 or sha256."),
 	)
 }
 
@@ -84,7 +87,8 @@ func (t *hash) Apply(r *data.Record) (*data.Record, error) {
 func (t *hash) whole(r *data.Record, schema *data.Schema, value any) (any, error) {
 	switch {
 	case schema.Type() != data.String:
-		return nil, wrong(r, "%s schema type must be STRING if field name is not specified", place(t.side))
+		return nil, wrong(r, "%s schema type must be STRING if field name is not specified",
+			place(t.side))
 	case value != nil:
 		return t.of(data.Text(value)), nil
 	case t.skip:
@@ -95,7 +99,8 @@ func (t *hash) whole(r *data.Record, schema *data.Schema, value any) (any, error
 
 func (t *hash) inStruct(r *data.Record, schema *data.Schema, value any) (any, error) {
 	if schema.Type() != data.StructType {
-		return nil, wrong(r, "%s schema type must be STRUCT if field name is specified", place(t.side))
+		return nil, wrong(r, "%s schema type must be STRUCT if field name is specified",
+			place(t.side))
 	}
 	if value == nil {
 		return nil, wrong(r, "%s can't be null if field name is specified", place(t.side))

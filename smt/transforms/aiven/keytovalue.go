@@ -19,7 +19,8 @@ const (
 
 func keyToValueConfig() *config.Def {
 	return config.NewDef(
-		required(keyFieldsKey, config.List, config.High, nil, "Names of the fields of the key that are copied into the value; * is the whole key."),
+		required(keyFieldsKey, config.List, config.High, nil,
+			"Names of the fields of the key that are copied into the value; * is the whole key."),
 		optional(valueFieldsKey, config.List, config.High, "",
 			"Names of the fields in the value, in the same order; the name in the key, and _key for the whole key, where there is none."),
 	)
@@ -102,7 +103,8 @@ func (t *keyToValue) Apply(r *data.Record) (*data.Record, error) {
 			return nil, err
 		}
 		if keySchema == nil {
-			return nil, errs.Data.New("Cannot infer schema for unsupported key class: %s", data.JavaClass(r.Key))
+			return nil, errs.Data.New("Cannot infer schema for unsupported key class: %s",
+				data.JavaClass(r.Key))
 		}
 	}
 	out, err := t.intoStruct(r, keySchema, s)
@@ -120,12 +122,16 @@ func (t *keyToValue) check(r *data.Record) error {
 	_, mapValue := r.Value.(*data.Map)
 	switch {
 	case t.fields && r.KeySchema != nil && r.KeySchema.Type() != data.StructType:
-		return errs.Data.New("Named key fields %s cannot be copied from the key schema: %s", t.keyFields, r.KeySchema.Type())
+		return errs.Data.New("Named key fields %s cannot be copied from the key schema: %s",
+			t.keyFields, r.KeySchema.Type())
 	case t.fields && r.KeySchema == nil && !mapKey && !structKey:
-		return errs.Data.New("Named key fields %s cannot be copied from the key class: %s", t.keyFields, data.JavaClass(r.Key))
-	case t.wholes && r.KeySchema == nil && mapKey && r.ValueSchema != nil && r.ValueSchema.Type() == data.StructType:
+		return errs.Data.New("Named key fields %s cannot be copied from the key class: %s",
+			t.keyFields, data.JavaClass(r.Key))
+	case t.wholes && r.KeySchema == nil && mapKey && r.ValueSchema != nil &&
+		r.ValueSchema.Type() == data.StructType:
 		return errs.Data.New("The value requires a schema, but the key class is a schemaless Map")
-	case r.ValueSchema == nil && !mapValue || r.ValueSchema != nil && r.ValueSchema.Type() != data.StructType:
+	case r.ValueSchema == nil && !mapValue || r.ValueSchema != nil &&
+		r.ValueSchema.Type() != data.StructType:
 		return errs.Data.New("The value needs to be a Struct or Map in order to append fields")
 	}
 	return nil
@@ -160,7 +166,9 @@ func (t *keyToValue) intoMap(r *data.Record) (*data.Map, error) {
 	return out, nil
 }
 
-func (t *keyToValue) intoStruct(r *data.Record, keySchema *data.Schema, in *data.Struct) (*data.Struct, error) {
+func (t *keyToValue) intoStruct(r *data.Record, keySchema *data.Schema,
+	in *data.Struct,
+) (*data.Struct, error) {
 	if in.Schema() != r.ValueSchema && !data.SchemaEqual(in.Schema(), r.ValueSchema) {
 		return nil, errs.Data.New("Struct schemas do not match.")
 	}

@@ -17,7 +17,8 @@ const (
 
 func schemaNameConfig() *config.Def {
 	return config.NewDef(
-		optional(topicMapKey, config.String, config.Low, nil, "Topics by schema name, as name1:topic1,name2:topic2."),
+		optional(topicMapKey, config.String, config.Low, nil,
+			"Topics by schema name, as name1:topic1,name2:topic2."),
 		optional(schemaRegexKey, config.String, config.Low, nil,
 			"Java regular expression whose one group is the topic in the schema's name, as (?:[.\\t]|^)([^.\\t]*)$ for what is behind the last dot."),
 	)
@@ -41,7 +42,8 @@ func (t *topicFromSchemaName) Configure(props map[string]string) error {
 	pattern, hasRegex := props[schemaRegexKey]
 	switch {
 	case hasMap && hasRegex:
-		return errs.Config.New("%s and %s should not be defined together.", topicMapKey, schemaRegexKey)
+		return errs.Config.New("%s and %s should not be defined together.", topicMapKey,
+			schemaRegexKey)
 	case hasRegex:
 		if _, err := regex.Compile(pattern); err != nil {
 			return errs.Config.New("%s set as %s is not valid regex.", pattern, schemaRegexKey)
@@ -62,10 +64,12 @@ func (t *topicFromSchemaName) Configure(props map[string]string) error {
 	for _, pair := range kit.Split(v.String(topicMapKey), ",") {
 		parts := kit.Split(pair, ":")
 		if len(parts) < 2 {
-			return errs.IllegalArgument.New("%s: %q is no pair of a schema name and a topic", topicMapKey, pair)
+			return errs.IllegalArgument.New("%s: %q is no pair of a schema name and a topic",
+				topicMapKey, pair)
 		}
 		if _, ok := t.topics[parts[0]]; ok {
-			return errs.IllegalState.New("Duplicate key %s (attempted merging values %s and %s)", parts[0], t.topics[parts[0]], parts[1])
+			return errs.IllegalState.New("Duplicate key %s (attempted merging values %s and %s)",
+				parts[0], t.topics[parts[0]], parts[1])
 		}
 		t.topics[parts[0]] = parts[1]
 	}

@@ -33,7 +33,9 @@ func tombstoneConfig() *config.Def {
 				return config.Invalid(name, value, "String must be non-empty")
 			}
 			if !slices.Contains(behaviors, strings.ToLower(text)) {
-				return config.Invalid(name, value, "Unsupported behavior name: "+text+". Supported are: "+strings.Join(behaviors, ","))
+				return config.Invalid(name, value,
+					"Unsupported behavior name: "+text+". Supported are: "+strings.Join(behaviors,
+						","))
 			}
 			return nil
 		}),

@@ -27,9 +27,10 @@ func Plugins() []smt.Plugin {
 		p.Aliases = []string{"com.github.jcustenborder.kafka.connect.transform.common.ExtractTimestamp$" + variant}
 		all = append(all, p)
 	}
-	all = append(all, family.Both("ExtractTopic", extractTopicConfig(), func(s smt.Side) smt.Transform {
-		return &extractTopic{side: s}
-	})...)
+	all = append(all, family.Both("ExtractTopic", extractTopicConfig(),
+		func(s smt.Side) smt.Transform {
+			return &extractTopic{side: s}
+		})...)
 	all = append(all, family.One("ExtractTopic$Header", extractTopicConfig(), func() smt.Transform { return &topicFromHeader{} }))
 	all = append(all, family.Both("Filter", filterConfig(), func(s smt.Side) smt.Transform { return &filter{side: s} })...)
 	all = append(all, family.Both("GzipDecompress", config.NewDef(), func(s smt.Side) smt.Transform { return &gzipDecompress{side: s} })...)

@@ -15,7 +15,8 @@ import (
 const schemaBehaviorKey = "schema.behavior"
 
 func dropConfig() *config.Def {
-	return config.NewDef(optional(schemaBehaviorKey, config.String, "nullify", config.ValidString("nullify", "retain", "validate", "force_optional"),
+	return config.NewDef(optional(schemaBehaviorKey, config.String, "nullify",
+		config.ValidString("nullify", "retain", "validate", "force_optional"),
 		"What becomes of the schema. nullify: there is none. retain: it stays. validate: it stays and must be optional. "+
 			"force_optional: it becomes optional."))
 }
@@ -99,7 +100,8 @@ func (t *gzipDecompress) Apply(r *data.Record) (*data.Record, error) {
 	}
 	packed, ok := value.([]byte)
 	if !ok {
-		return nil, errs.Data.New("only bytes can be unpacked, the %s is a %s", t.side, data.JavaClass(value))
+		return nil, errs.Data.New("only bytes can be unpacked, the %s is a %s", t.side,
+			data.JavaClass(value))
 	}
 	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {

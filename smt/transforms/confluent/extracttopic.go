@@ -24,9 +24,13 @@ const (
 
 func extractTopicConfig() *config.Def {
 	return config.NewDef(
-		optional(fieldKey, config.String, "", nil, "Name of the field or header, or path to the field, that becomes the topic; the whole key or value without it."),
-		optional(formatKey, config.String, plainFormat, config.ValidString(jsonPathFormat, plainFormat), "PLAIN: field is a name. JSON_PATH: it is a JSON path."),
-		optional(skipMissingKey, config.Boolean, false, nil, "Whether a record without the field, or with null in it, is left as it is instead of failing."),
+		optional(fieldKey, config.String, "", nil,
+			"Name of the field or header, or path to the field, that becomes the topic; the whole key or value without it."),
+		optional(formatKey, config.String, plainFormat,
+			config.ValidString(jsonPathFormat, plainFormat),
+			"PLAIN: field is a name. JSON_PATH: it is a JSON path."),
+		optional(skipMissingKey, config.Boolean, false, nil,
+			"Whether a record without the field, or with null in it, is left as it is instead of failing."),
 	)
 }
 
@@ -68,7 +72,8 @@ func (t *extractTopic) find(value any) (any, error) {
 	case t.field == "" || value == nil:
 		return value, nil
 	case !object(value):
-		return nil, errs.Data.New("a field can't be taken from a %s that is a %s", t.side, data.JavaClass(value))
+		return nil, errs.Data.New("a field can't be taken from a %s that is a %s", t.side,
+			data.JavaClass(value))
 	case t.path == nil:
 		return member(value, t.field), nil
 	}
@@ -79,7 +84,8 @@ func (t *extractTopic) find(value any) (any, error) {
 	case err != nil:
 		return nil, errs.Data.Wrap(err, "JSON path %s", t.path)
 	case len(found) > 1:
-		return nil, errs.Data.New("JSON path %s leads to %d values, which can't be one topic", t.path, len(found))
+		return nil, errs.Data.New("JSON path %s leads to %d values, which can't be one topic",
+			t.path, len(found))
 	}
 	return found[0], nil
 }
@@ -94,7 +100,8 @@ func routed(r *data.Record, topic any, skip bool, where string) (*data.Record, e
 		}
 		return nil, errs.Data.New("the topic can't be made of %s, which is null, empty or missing: record of topic %q", where, r.Topic)
 	case !ok:
-		return nil, errs.Data.New("the topic can't be made of %s, which is no text but a %s", where, data.JavaClass(topic))
+		return nil, errs.Data.New("the topic can't be made of %s, which is no text but a %s", where,
+			data.JavaClass(topic))
 	}
 	r.Topic = text
 	return r, nil
@@ -116,7 +123,8 @@ func (t *topicFromHeader) Configure(props map[string]string) error {
 		return config.Invalid(fieldKey, "", "the name of the header is missing")
 	}
 	if v.String(formatKey) != plainFormat {
-		return config.Invalid(formatKey, v.String(formatKey), "a header has only the format "+plainFormat)
+		return config.Invalid(formatKey, v.String(formatKey),
+			"a header has only the format "+plainFormat)
 	}
 	t.header, t.skip = v.String(fieldKey), v.Bool(skipMissingKey)
 	return nil
@@ -151,7 +159,8 @@ func (t *extractTimestamp) Configure(props map[string]string) error {
 func (t *extractTimestamp) Apply(r *data.Record) (*data.Record, error) {
 	_, value := t.side.Get(r)
 	if !object(value) {
-		return nil, errs.Data.New("field %s can't be taken from a %s that is a %s", t.field, t.side, data.JavaClass(value))
+		return nil, errs.Data.New("field %s can't be taken from a %s that is a %s", t.field, t.side,
+			data.JavaClass(value))
 	}
 	field := member(value, t.field)
 	switch v := field.(type) {

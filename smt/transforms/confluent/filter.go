@@ -21,15 +21,18 @@ const (
 
 func filterConfig() *config.Def {
 	return config.NewDef(
-		required(conditionKey, config.String, config.LambdaValidator("valid JSON path", func(name string, value any) error {
-			text, _ := value.(string)
-			if _, err := jsonpath.Compile(text); err != nil {
-				return config.Invalid(name, value, err.Error())
-			}
-			return nil
-		}), "JSON path; a record matches where it leads to something, as $[?(@.status == 'new')]."),
-		required(filterTypeKey, config.String, config.CaseInsensitiveValidString(include, exclude), "include: records that match are kept. exclude: they are dropped."),
-		optional(missingOrNullKey, config.String, "fail", config.CaseInsensitiveValidString("fail", include, exclude),
+		required(conditionKey, config.String, config.LambdaValidator("valid JSON path",
+			func(name string, value any) error {
+				text, _ := value.(string)
+				if _, err := jsonpath.Compile(text); err != nil {
+					return config.Invalid(name, value, err.Error())
+				}
+				return nil
+			}), "JSON path; a record matches where it leads to something, as $[?(@.status == 'new')]."),
+		required(filterTypeKey, config.String, config.CaseInsensitiveValidString(include, exclude),
+			"include: records that match are kept. exclude: they are dropped."),
+		optional(missingOrNullKey, config.String, "fail",
+			config.CaseInsensitiveValidString("fail", include, exclude),
 			"What becomes of a record without the field that the path leads to: it fails, is kept (include) or dropped (exclude)."),
 	)
 }
@@ -71,7 +74,8 @@ func (t *filter) Apply(r *data.Record) (*data.Record, error) {
 	case errors.Is(err, jsonpath.ErrNotFound) && t.missing == exclude:
 		return nil, nil
 	case err != nil:
-		return nil, errs.Data.Wrap(err, "%s %s on a record of topic %q; set %s to include or exclude if fields may be missing",
+		return nil, errs.Data.Wrap(err,
+			"%s %s on a record of topic %q; set %s to include or exclude if fields may be missing",
 			conditionKey, t.path, r.Topic, missingOrNullKey)
 	case (len(found) > 0) == t.keep:
 		return r, nil

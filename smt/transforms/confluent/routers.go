@@ -29,13 +29,15 @@ const (
 func messageTimestampConfig() *config.Def {
 	return config.NewDef(
 		kit.Optional(kit.Key(topicFormatKey, config.String, config.High,
-			"The new topic, in which ${topic} stands for the topic and ${timestamp} for the time."), topicPlaceholder+"-"+timePlaceholder, nil),
+			"The new topic, in which ${topic} stands for the topic and ${timestamp} for the time."),
+			topicPlaceholder+"-"+timePlaceholder, nil),
 		kit.Optional(kit.Key(messageTimeKey, config.String, config.High,
 			"Format of the time in the value, in the pattern letters of java.text.SimpleDateFormat; empty if it is a number of milliseconds."),
 			"yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", nil),
 		kit.Optional(kit.Key(topicTimeKey, config.String, config.High,
 			"Format of the time in the topic, in the pattern letters of java.text.SimpleDateFormat."), "yyyyMMdd", nil),
-		required(messageKeysKey, config.List, nil, "Names of fields of the value of which the first that is there has the time."),
+		required(messageKeysKey, config.List, nil,
+			"Names of fields of the value of which the first that is there has the time."),
 	)
 }
 
@@ -83,7 +85,8 @@ func (t *messageTimestampRouter) Apply(r *data.Record) (*data.Record, error) {
 	t.stamp = append(t.stamp[:0], t.stamp[old:]...)
 	if !same || t.last != r.Topic || t.made == "" {
 		t.last = r.Topic
-		t.made = strings.ReplaceAll(strings.ReplaceAll(t.topicFormat, topicPlaceholder, r.Topic), timePlaceholder, string(t.stamp))
+		t.made = strings.ReplaceAll(strings.ReplaceAll(t.topicFormat, topicPlaceholder, r.Topic),
+			timePlaceholder, string(t.stamp))
 	}
 	r.Topic = t.made
 	return r, nil
@@ -111,7 +114,8 @@ func (t *messageTimestampRouter) timeIn(m *data.Map) (int64, error) {
 			}
 			ms, _, err := t.message.Parse(v)
 			if err != nil {
-				return 0, errs.Data.Wrap(err, "field %s is no time of the format %q: %q", name, t.message.Pattern(), v)
+				return 0, errs.Data.Wrap(err, "field %s is no time of the format %q: %q", name,
+					t.message.Pattern(), v)
 			}
 			return ms, nil
 		default:
@@ -123,8 +127,10 @@ func (t *messageTimestampRouter) timeIn(m *data.Map) (int64, error) {
 
 func topicRegexConfig() *config.Def {
 	return config.NewDef(
-		required(regexKey, config.String, nil, "Regular expression that the whole topic must match to be replaced."),
-		required(replacementKey, config.String, nil, "The new topic, with $1 or ${name} for what a group matched."),
+		required(regexKey, config.String, nil,
+			"Regular expression that the whole topic must match to be replaced."),
+		required(replacementKey, config.String, nil,
+			"The new topic, with $1 or ${name} for what a group matched."),
 	)
 }
 
@@ -157,7 +163,8 @@ func (t *topicRegexRouter) Apply(r *data.Record) (*data.Record, error) {
 }
 
 func tombstoneConfig() *config.Def {
-	return config.NewDef(optional(tombstoneKey, config.String, "warn", config.ValidString("ignore", "warn", "fail"),
+	return config.NewDef(optional(tombstoneKey, config.String, "warn",
+		config.ValidString("ignore", "warn", "fail"),
 		"What becomes of records whose value is null: ignore drops them, warn does too and says so in the log, fail fails."))
 }
 
@@ -183,7 +190,8 @@ func (t *tombstoneHandler) Apply(r *data.Record) (*data.Record, error) {
 	}
 	switch t.behavior {
 	case "fail":
-		return nil, errs.Data.New("a tombstone of topic %q came, and %s is fail", r.Topic, tombstoneKey)
+		return nil, errs.Data.New("a tombstone of topic %q came, and %s is fail", r.Topic,
+			tombstoneKey)
 	case "warn":
 		t.Log().Warn("a tombstone is dropped", "topic", r.Topic)
 	}

@@ -17,9 +17,11 @@ const (
 
 func changedStateConfig() *config.Def {
 	return def("",
-		key(changedHeaderKey, "Header change name.", config.String, config.WidthLong, config.Low, nil,
+		key(changedHeaderKey, "Header change name.", config.String, config.WidthLong, config.Low,
+			nil,
 			"Name of the header for the list of fields that the change changed; there is none without it."),
-		key(unchangedHeaderKey, "Header unchanged name.", config.String, config.WidthLong, config.Low, nil,
+		key(unchangedHeaderKey, "Header unchanged name.", config.String, config.WidthLong,
+			config.Low, nil,
 			"Name of the header for the list of fields that the change left as they were; there is none without it."),
 	)
 }
@@ -74,10 +76,16 @@ func (t *changedState) Apply(r *data.Record) (*data.Record, error) {
 	}
 	headers := slices.Grow(slices.Clip(r.Headers), 2)
 	if t.changed != "" {
-		headers = append(headers, data.Header{Key: t.changed, Schema: t.changedList, Value: changed})
+		headers = append(headers, data.Header{
+			Key: t.changed, Schema: t.changedList,
+			Value: changed,
+		})
 	}
 	if t.unchanged != "" {
-		headers = append(headers, data.Header{Key: t.unchanged, Schema: t.unchangedIs, Value: unchanged})
+		headers = append(headers, data.Header{
+			Key: t.unchanged, Schema: t.unchangedIs,
+			Value: unchanged,
+		})
 	}
 	r.Headers = headers
 	return r, nil

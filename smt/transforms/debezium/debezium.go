@@ -10,6 +10,7 @@ import (
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
+// version is what the plugins report: the Debezium release whose classes were recorded.
 const version = "3.6.1.Final"
 
 var (
@@ -73,6 +74,9 @@ func isEnvelope(schema *data.Schema) bool {
 }
 
 // fieldOf is the place of a field that an envelope must have to be taken apart.
+// Both errors are those of Connect's ConnectSchema.field and of Debezium's requireNonNull-like
+// look-up: errs.Data for a schema that is no struct, errs.IllegalArgument for a field that is
+// missing.
 func fieldOf(envelope *data.Schema, name string) (int, error) {
 	if envelope.Type() != data.StructType {
 		return 0, errs.Data.New("Cannot look up fields on non-struct type")
@@ -85,6 +89,8 @@ func fieldOf(envelope *data.Schema, name string) (int, error) {
 }
 
 // stored is the value at a place, its default where it is null.
+// It is Struct.get of Connect, whose callers must bear in mind that an explicit null in the stored
+// event can't be told from a field that was left out.
 func stored(s *data.Struct, i int) any {
 	v := s.At(i)
 	if v == nil {
@@ -140,6 +146,8 @@ func fieldsOf(schema *data.Schema) ([]data.Field, error) {
 }
 
 // withOptional says whether null is a value of the schema being built.
+// Builder.Basics leaves out optionality, as SchemaUtil.copySchemaBasics does, so that every copy
+// has to say it again.
 func withOptional(b *data.Builder, optional bool) *data.Builder {
 	if optional {
 		return b.Optional()

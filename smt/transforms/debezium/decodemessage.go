@@ -19,16 +19,22 @@ const (
 )
 
 func decodeMessageConfig() *config.Def {
-	return def("", key(nullFieldsKey, "Keep null fields", config.Boolean, config.WidthMedium, config.Medium, false,
+	return def("", key(nullFieldsKey, "Keep null fields", config.Boolean, config.WidthMedium,
+		config.Medium, false,
 		"Whether fields that are null in the JSON are fields of type BYTES instead of being left out."))
 }
 
 // decodeMessage makes change events of messages that were written to PostgreSQL's log with
 // pg_logical_emit_message and are JSON, so that eventRouter can take them.
+// The schema of messages is told by its exact name, so that heartbeats and change events pass. The
+// result is an envelope without `before` whose `after` is the content; the key, which holds the
+// message's prefix, is dropped since an outbox has a key of its own. One task calls it, from one
+// goroutine.
 type decodeMessage struct {
 	kit.Base
-	json    jsonPayload
-	schemas smt.SchemaCache[*smt.SchemaCache[*messageSchema]] // by the message's, then by the content's
+	json jsonPayload
+	// by the message's, then by the content's
+	schemas smt.SchemaCache[*smt.SchemaCache[*messageSchema]]
 }
 
 // messageSchema is the schema of the event and where its fields come from.
@@ -37,11 +43,15 @@ type messageSchema struct {
 	err    error
 }
 
+// Configure never fails: Java reads the one setting without checking it, and so a value that is
+// neither true nor false counts as false.
 func (t *decodeMessage) Configure(props map[string]string) error {
 	t.json.keepNull = settings(props).bool(nullFieldsKey, false)
 	return nil
 }
 
+// Apply fails with errs.IllegalState for a value without schema, tombstones among them, where Java
+// has a NullPointerException: without a schema a message can't be told from anything else.
 func (t *decodeMessage) Apply(r *data.Record) (*data.Record, error) {
 	if r.ValueSchema == nil {
 		return nil, errs.IllegalState.New("a value without a schema can't be told to be a message or not")
@@ -76,6 +86,8 @@ func (t *decodeMessage) Apply(r *data.Record) (*data.Record, error) {
 }
 
 // content is what the message says, which must be a JSON object.
+// Only an object becomes a struct; for an array the schema is that of a list, which jsonStruct
+// refuses. The bytes are read as UTF-8 with replacement characters, as Java's String does it.
 func (t *decodeMessage) content(s *data.Struct) (*data.Struct, error) {
 	v, err := named(s, messageField)
 	if err != nil {
@@ -112,6 +124,8 @@ func (t *decodeMessage) content(s *data.Struct) (*data.Struct, error) {
 }
 
 // schema is that of the event made of a message with this content.
+// The cache has two levels because each message may bring JSON of another shape: by the kept
+// schema, which a topic has few of, then by that of the content.
 func (t *decodeMessage) schema(kept, content *data.Schema) (*data.Schema, error) {
 	byContent, ok := t.schemas.Get(kept)
 	if !ok {

@@ -14,6 +14,10 @@ import (
 
 // eventRouter makes the events that a service wrote to its outbox table: the payload becomes the
 // value, and a column tells the topic (the outbox pattern).
+// It is io.debezium.transforms.outbox.EventRouter without tracing. What comes in are the change
+// events of the table, of which only inserts matter; what goes out are records that no longer show
+// where they came from. Column places are found once per schema (outboxEvent), schemas of
+// enveloped values once per route. It is used from one goroutine.
 type eventRouter struct {
 	kit.Base
 	kit.Logs
@@ -40,21 +44,27 @@ type envelopeKey struct {
 	versioned    bool
 }
 
+// Configure refuses with errs.Config and the key what Debezium's validators refuse. Two mistakes
+// get through here as they do in Java and show at the first record: a placement word that is
+// unknown, and a replacement that names no group.
 func (t *eventRouter) Configure(props map[string]string) (err error) {
 	s := settings(props)
 	if err := s.validate(
-		check{placementKey, arePlacements}, check{missingKey, isWord("ignore", "error")}, check{outboxRegexKey, isRegex},
+		check{placementKey, arePlacements}, check{missingKey, isWord("ignore", "error")},
+		check{outboxRegexKey, isRegex},
 		check{emptyTombstoneKey, isBoolean}, check{invalidOpKey, isWord(invalidOps...)},
 		check{expandKey, isBoolean}, check{jsonNullKey, isWord(jsonNulls...)},
 	); err != nil {
 		return err
 	}
-	t.id, t.key, t.payload = s.text(eventIDKey, "id"), s.text(eventKeyKey, "aggregateid"), s.text(eventPayloadKey, payloadField)
+	t.id, t.key, t.payload = s.text(eventIDKey, "id"), s.text(eventKeyKey, "aggregateid"),
+		s.text(eventPayloadKey, payloadField)
 	t.at, t.hasAt = s[eventTimestampKey]
 	t.version, t.hasVersion = s[eventVersionKey]
 	t.routeBy = s.text(outboxRouteKey, defaultRouteByField)
 	pattern := java.Trim(s.text(outboxRegexKey, defaultOutboxRegex))
-	if t.router, err = kit.NewRouter(pattern, java.Trim(s.text(outboxTopicKey, defaultOutboxTopic))); err != nil {
+	if t.router, err = kit.NewRouter(pattern, java.Trim(s.text(outboxTopicKey,
+		defaultOutboxTopic))); err != nil {
 		return config.Invalid(outboxRegexKey, pattern, "Invalid regex: "+err.Error())
 	}
 	t.columns = parsePlacements(s)
@@ -68,7 +78,8 @@ func (t *eventRouter) Configure(props map[string]string) (err error) {
 	}
 	mode := s.word(fieldAdjustKey, "none", adjustModes...)
 	if mode < 0 {
-		return errs.IllegalArgument.New("%s: %q is none of %v", fieldAdjustKey, s[fieldAdjustKey], adjustModes)
+		return errs.IllegalArgument.New("%s: %q is none of %v", fieldAdjustKey, s[fieldAdjustKey],
+			adjustModes)
 	}
 	t.json = &jsonPayload{
 		keepNull: s.word(jsonNullKey, "ignore", jsonNulls...) == jsonKeepNil,
@@ -77,6 +88,8 @@ func (t *eventRouter) Configure(props map[string]string) (err error) {
 	return nil
 }
 
+// Apply drops null values, deletes and (but for `fatal`) updates; a value without an envelope
+// passes as it is. On an error the record is unchanged, since the work is done on a copy.
 func (t *eventRouter) Apply(r *data.Record) (*data.Record, error) {
 	if r.Value == nil {
 		return nil, nil
@@ -102,7 +115,8 @@ func (t *eventRouter) ApplySink(r *data.SinkRecord) (bool, error) {
 		return false, err
 	}
 	if _, ok := out.Partition.Get(); !ok {
-		return false, errs.IllegalState.New("the event has no partition: place a column with %s", placementKey)
+		return false, errs.IllegalState.New("the event has no partition: place a column with %s",
+			placementKey)
 	}
 	r.Record = out
 	return true, nil
@@ -145,19 +159,24 @@ func (t *eventRouter) event(r *data.Record, e *outboxEvent) (bool, error) {
 	return true, t.route(r, e, s, row)
 }
 
+// unexpected says what is done about an update, by table.op.invalid.behavior: only `fatal` is an
+// error, and fails the task.
 func (t *eventRouter) unexpected(r *data.Record) error {
 	say := t.Log().Warn
 	switch invalidOps[t.invalidOp] {
 	case "error":
 		say = t.Log().Error
 	case "fatal":
-		return errs.IllegalState.New("Unexpected update message received %s, fail.", data.Text(r.Key))
+		return errs.IllegalState.New("Unexpected update message received %s, fail.",
+			data.Text(r.Key))
 	}
 	say("a row of the outbox table was updated, which is ignored", "topic", r.Topic)
 	return nil
 }
 
 // route makes the record the event of a row of the outbox table.
+// The order of the steps decides which error a record with several mistakes has, and is Java's:
+// payload column, timestamp, id header, payload, route, envelope, placed columns, key.
 func (t *eventRouter) route(r *data.Record, e *outboxEvent, s, row *data.Struct) error {
 	if e.payload < 0 {
 		return errs.Connect.New("Unable to find payload field %s in event", t.payload)
@@ -218,7 +237,9 @@ func (t *eventRouter) route(r *data.Record, e *outboxEvent, s, row *data.Struct)
 }
 
 // addHeader adds a column as a header. i is its place in the row's schema.
-func (e *outboxEvent) addHeader(r *data.Record, name string, row *data.Struct, i int, column string) error {
+func (e *outboxEvent) addHeader(r *data.Record, name string, row *data.Struct, i int,
+	column string,
+) error {
 	v, err := e.column(row, i, column)
 	if err != nil {
 		return err
@@ -227,7 +248,8 @@ func (e *outboxEvent) addHeader(r *data.Record, name string, row *data.Struct, i
 		return errs.Connect.New("Unable to find event-id field %s in event", column)
 	}
 	schema := e.row.Fields()[i].Schema
-	if data.ValidateValue(schema, v) != nil { // the bare value of a logical type will do for a header too
+	// the bare value of a logical type will do for a header too
+	if data.ValidateValue(schema, v) != nil {
 		r.Headers, err = r.Headers.AddChecked(name, schema, v)
 		return err
 	}
@@ -243,7 +265,11 @@ const (
 )
 
 // timestamp is the event's: of its column, or of the change.
-func (t *eventRouter) timestamp(schema *data.Schema, e *outboxEvent, s, row *data.Struct) (time.Time, error) {
+// Both are milliseconds in the end. A column counts only if it is INT64 with one of Debezium's
+// three logical names; an optional column that is null falls back to ts_ms of the event.
+func (t *eventRouter) timestamp(schema *data.Schema, e *outboxEvent,
+	s, row *data.Struct,
+) (time.Time, error) {
 	changed := func() (time.Time, error) {
 		v, err := typed(s, schema, e.changed, "ts_ms", data.Int64)
 		if ms, ok := v.(int64); ok {
@@ -275,7 +301,8 @@ func (t *eventRouter) timestamp(schema *data.Schema, e *outboxEvent, s, row *dat
 	case "":
 		return time.Time{}, errs.Connect.New("Unsupported field type %s (without logical schema name) for event timestamp", f.Schema.Type())
 	default:
-		return time.Time{}, errs.Connect.New("Unsupported field type %s for event timestamp", f.Schema.Name())
+		return time.Time{}, errs.Connect.New("Unsupported field type %s for event timestamp",
+			f.Schema.Name())
 	}
 	return time.UnixMilli(n).UTC(), nil
 }
@@ -308,7 +335,9 @@ func (t *eventRouter) expand(r *data.Record, schema *data.Schema, payload any) (
 }
 
 // envelope is the value with the payload in it and room for the columns that are placed there.
-func (t *eventRouter) envelope(e *outboxEvent, row *data.Struct, payloadSchema *data.Schema, payload any, route string) (*data.Struct, error) {
+func (t *eventRouter) envelope(e *outboxEvent, row *data.Struct, payloadSchema *data.Schema,
+	payload any, route string,
+) (*data.Struct, error) {
 	k := envelopeKey{payload: payloadSchema, row: e.row, route: route}
 	if t.hasVersion {
 		v, err := typed(row, e.row, e.versioned, t.version, data.Int32)
@@ -328,15 +357,20 @@ func (t *eventRouter) envelope(e *outboxEvent, row *data.Struct, payloadSchema *
 	return s, nil
 }
 
+// maxEnvelopes bounds the schemas that are kept, as the route comes from the data: beyond it all
+// are forgotten and made again.
 const maxEnvelopes = 1024
 
+// envelopeSchema makes the schema of an enveloped value, or finds it. The last one is looked at
+// first, without hashing a key.
 func (t *eventRouter) envelopeSchema(k envelopeKey) (*data.Schema, error) {
 	if t.last == k && t.lastEnvelope != nil {
 		return t.lastEnvelope, nil
 	}
 	schema, ok := t.envelopes[k]
 	if !ok {
-		b := data.NewBuilder(data.StructType).Name(routedName(k.row.Name(), k.route)).Field(payloadField, k.payload)
+		b := data.NewBuilder(data.StructType).Name(routedName(k.row.Name(),
+			k.route)).Field(payloadField, k.payload)
 		for _, c := range t.columns {
 			if c.where != inEnvelope {
 				continue
@@ -378,6 +412,9 @@ func routedName(name, route string) string {
 }
 
 // place puts the further columns where they belong.
+// A wrong placement word fails only here (see Configure). With
+// table.field.additional.missing=ignore a column counts as missing by the row's own schema, which
+// may be another than the event's.
 func (t *eventRouter) place(r *data.Record, e *outboxEvent, row, value *data.Struct) error {
 	for i, c := range t.columns {
 		if t.ignoreMissing && row.Schema().FieldIndex(c.column) < 0 {
@@ -406,7 +443,8 @@ func (t *eventRouter) place(r *data.Record, e *outboxEvent, row, value *data.Str
 				r.Partition = data.PartitionOf(n)
 			}
 		default:
-			return errs.IllegalState.New("%s: column %s goes to none of %v", placementKey, c.column, placeWords)
+			return errs.IllegalState.New("%s: column %s goes to none of %v", placementKey, c.column,
+				placeWords)
 		}
 	}
 	return nil

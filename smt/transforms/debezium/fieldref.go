@@ -34,6 +34,8 @@ func fieldRefs(prefix, list string) ([]fieldRef, error) {
 	return refs, nil
 }
 
+// parseFieldRef reads one element: field, struct.field or either with :name. More than one dot is
+// cut off without a word, as FieldReference does; the prefix also stands before a given name.
 func parseFieldRef(prefix, text string) (fieldRef, error) {
 	parts := kit.Split(text, ":")
 	if len(parts) == 0 {
@@ -86,10 +88,14 @@ type reference struct {
 func resolve(refs []fieldRef, event *data.Schema) ([]reference, error) {
 	var found []reference
 	for _, ref := range refs {
-		r := reference{name: ref.name, field: ref.field, parent: -1, inner: event, index: -1, top: event.FieldIndex(ref.field)}
+		r := reference{
+			name: ref.name, field: ref.field, parent: -1, inner: event, index: -1,
+			top: event.FieldIndex(ref.field),
+		}
 		if !ref.top {
 			if r.parent = event.FieldIndex(ref.parent); r.parent < 0 {
-				return nil, errs.IllegalArgument.New("%s.%s can't be added: "+errNullReference, ref.parent, ref.field, ref.parent)
+				return nil, errs.IllegalArgument.New("%s.%s can't be added: "+errNullReference,
+					ref.parent, ref.field, ref.parent)
 			}
 			r.inner = event.Fields()[r.parent].Schema
 		}
@@ -129,6 +135,8 @@ func optionalBasics(of *data.Schema) (*data.Schema, error) {
 }
 
 // value is the field's value in a change event.
+// The struct is asked by the place that was resolved unless its schema differs from the event's. A
+// field that its struct lacks is taken from the top level. A null struct gives null.
 func (r *reference) value(s *data.Struct) (any, error) {
 	if r.parent < 0 {
 		return s.At(r.index), nil
@@ -167,6 +175,8 @@ func (r *reference) addTo(h data.Headers, s *data.Struct) (data.Headers, error) 
 }
 
 // dropFields leaves out of a row, and of the key, the fields that a header of the record names.
+// Which fields go is decided per record: whatever wrote the header (ExtractChangedRecordState)
+// knows what changed. With compatible only optional fields go.
 type dropFields struct {
 	header              string
 	fromKey, compatible bool
@@ -207,6 +217,8 @@ func (d *dropFields) names(r *data.Record) ([]string, error) {
 	return nil, nil
 }
 
+// applyNames drops the fields from the key, where that is asked for, and the value. The key goes
+// first, and so its error wins.
 func (d *dropFields) applyNames(r *data.Record, names []string) error {
 	if d.fromKey && r.Key != nil {
 		schema, value, err := d.drop(r.KeySchema, r.Key, names)
@@ -224,7 +236,9 @@ func (d *dropFields) applyNames(r *data.Record, names []string) error {
 }
 
 // drop leaves fields out of a struct, or entries out of a map without schema.
-func (d *dropFields) drop(schema *data.Schema, value any, names []string) (*data.Schema, any, error) {
+func (d *dropFields) drop(schema *data.Schema, value any,
+	names []string,
+) (*data.Schema, any, error) {
 	if d.compatible {
 		if schema == nil {
 			return nil, nil, errs.IllegalArgument.New("fields can't be dropped from what has no schema")
@@ -249,6 +263,8 @@ func (d *dropFields) drop(schema *data.Schema, value any, names []string) (*data
 	return exclude(schema, value, names)
 }
 
+// excluded parts a list at commas, as ConfigDef parses the type LIST; blanks around a name don't
+// count.
 func excluded(list string) []string {
 	if java.Trim(list) == "" {
 		return nil

@@ -52,6 +52,8 @@ func hashCode(value any) int32 {
 	return hashContainer(value)
 }
 
+// hashContainer hashes what holds values, by the rules of ByteBuffer, List and Map; a value of any
+// other class hashes to 0.
 func hashContainer(value any) int32 {
 	h := int32(1)
 	switch v := value.(type) {
@@ -79,6 +81,7 @@ func hashContainer(value any) int32 {
 	return h
 }
 
+// fold is Long.hashCode, and of the bits of a double Double.hashCode.
 func fold(n uint64) int32 { return int32(uint32(n) ^ uint32(n>>32)) }
 
 // hashInt is BigInteger.hashCode: over words of 32 bits, most significant first.
@@ -114,6 +117,8 @@ type mixer struct{ h1, h2, c1, c2 uint64 }
 
 const murmurSeed = 9001
 
+// The result is the upper half of the first word. The seed and the order of mixing are those of
+// Debezium's MurmurHash3; a change of either would move rows to other partitions.
 func murmurBytes(b []byte) int32 {
 	m := mixer{
 		h1: 0x9368e53c2f6af274 ^ murmurSeed, h2: 0x586dcd208f7cd3fd ^ murmurSeed,
@@ -143,6 +148,7 @@ func tail(b []byte) uint64 {
 	return k
 }
 
+// mix takes in 16 bytes; the constants move on with each block.
 func (m *mixer) mix(k1, k2 uint64) {
 	k1 = bits.RotateLeft64(k1*m.c1, 23) * m.c2
 	m.h1 = (m.h1 ^ k1) + m.h2
@@ -155,6 +161,7 @@ func (m *mixer) mix(k1, k2 uint64) {
 	m.c2 = m.c2*5 + 0x6bce6396
 }
 
+// finish is the final avalanche (fmix64).
 func finish(k uint64) uint64 {
 	k = (k ^ k>>33) * 0xff51afd7ed558ccd
 	k = (k ^ k>>33) * 0xc4ceb9fe1a85ec53

@@ -21,15 +21,19 @@ var operations = []string{"move", "copy"}
 
 func headerToValueConfig() *config.Def {
 	return def("",
-		key(valueHeadersKey, "Header names list", config.List, config.WidthNone, config.High, nil, "Names of the headers that become fields."),
+		key(valueHeadersKey, "Header names list", config.List, config.WidthNone, config.High, nil,
+			"Names of the headers that become fields."),
 		key(valueFieldsKey, "Field names list", config.List, config.WidthNone, config.High, nil,
 			"Names of the fields, one for each of headers, in the same order; struct.field is one in a struct."),
-		key(operationKey, "Operation: move or copy", config.String, config.WidthNone, config.High, nil,
+		key(operationKey, "Operation: move or copy", config.String, config.WidthNone, config.High,
+			nil,
 			"move takes the headers out of the record, copy leaves them in it."),
 	)
 }
 
 // headerToValue makes fields of headers.
+// It takes any struct, not just change events; null passes, anything else is errs.Data. The result
+// is required even where the original was optional, and has defaults for nulls: both as in Java.
 type headerToValue struct {
 	kit.Base
 	headers []string
@@ -57,10 +61,13 @@ type headerSchemas struct {
 	made    *data.Schema
 }
 
+// Configure checks the keys one by one in Java's order, so that the first wrong one is named; that
+// the two lists differ in length is found last.
 func (t *headerToValue) Configure(props map[string]string) error {
 	s := settings(props)
 	if err := s.validate(
-		check{valueHeadersKey, isRequired}, check{valueHeadersKey, hasNoBlanks}, check{valueHeadersKey, hasNoEmpty},
+		check{valueHeadersKey, isRequired}, check{valueHeadersKey, hasNoBlanks},
+		check{valueHeadersKey, hasNoEmpty},
 		check{valueFieldsKey, isRequired}, check{valueFieldsKey, hasNoBlanks}, check{valueFieldsKey, hasNoEmpty},
 		check{operationKey, isRequired}, check{operationKey, isWord(operations...)},
 	); err != nil {
@@ -71,12 +78,15 @@ func (t *headerToValue) Configure(props map[string]string) error {
 		t.fields = append(t.fields, fieldTarget{name, kit.Split(name, ".")})
 	}
 	if len(t.headers) != len(t.fields) {
-		return errs.Config.New("'%s' config must have the same number of elements as '%s' config.", valueFieldsKey, valueHeadersKey)
+		return errs.Config.New("'%s' config must have the same number of elements as '%s' config.",
+			valueFieldsKey, valueHeadersKey)
 	}
 	t.move = s.word(operationKey, "", operations...) == 0
 	return nil
 }
 
+// Apply leaves a record without any of the headers alone. Of several headers with one name the
+// first gives the schema and the last the value; `move` takes away all of them.
 func (t *headerToValue) Apply(r *data.Record) (*data.Record, error) {
 	if r.Value == nil {
 		return r, nil
@@ -88,7 +98,10 @@ func (t *headerToValue) Apply(r *data.Record) (*data.Record, error) {
 	var entries []headerField
 	for i := range r.Headers {
 		if at := slices.Index(t.headers, r.Headers[i].Key); at >= 0 {
-			entries = append(entries, headerField{&t.fields[at], r.Headers[i].Schema, r.Headers[i].Value})
+			entries = append(entries, headerField{
+				&t.fields[at], r.Headers[i].Schema,
+				r.Headers[i].Value,
+			})
 		}
 	}
 	if len(entries) == 0 {
@@ -142,6 +155,7 @@ func (t *headerToValue) schema(in *inserter, from *data.Schema) (*data.Schema, e
 	return made, nil
 }
 
+// sameField compares what the schema depends on; the value doesn't count.
 func sameField(a, b headerField) bool {
 	return a.fieldTarget == b.fieldTarget && data.SchemaEqual(a.schema, b.schema)
 }

@@ -63,7 +63,8 @@ func target(e *headerField, field string, level int) string {
 func (in *inserter) parents(field string, schema *data.Schema, level int) []string {
 	var names []string
 	for _, e := range in.nested {
-		here := level == 0 && field == rootName || level > 0 && level < len(e.parts) && e.parts[level-1] == field
+		here := level == 0 && field == rootName || level > 0 && level < len(e.parts) &&
+			e.parts[level-1] == field
 		if !here || level >= len(e.parts)-1 {
 			continue
 		}
@@ -135,7 +136,9 @@ func (in *inserter) schema(field string, old *data.Schema, level int) (*data.Sch
 }
 
 // value is a struct with the headers put in.
-func (in *inserter) value(field string, old *data.Struct, schema *data.Schema, level int) (*data.Struct, error) {
+func (in *inserter) value(field string, old *data.Struct, schema *data.Schema,
+	level int,
+) (*data.Struct, error) {
 	if schema.Type() != data.StructType {
 		return nil, errs.Data.New("Not a struct schema: %s", schema)
 	}

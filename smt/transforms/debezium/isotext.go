@@ -21,6 +21,7 @@ type isoReader struct {
 	err  error
 }
 
+// fail notes where reading stopped, with the text of java.time's DateTimeParseException.
 func (r *isoReader) fail() {
 	if r.err == nil {
 		r.err = errs.IllegalArgument.New("Text '%s' could not be parsed at index %d", r.text, r.at)
@@ -71,7 +72,8 @@ func (r *isoReader) year() int64 {
 	}
 	n, err := strconv.ParseInt(r.text[start:r.at], 10, 64)
 	signed := start > 0
-	if digits := r.at - start; err != nil || digits < 4 || digits > 4 && !signed || digits == 4 && signed && sign > 0 {
+	if digits := r.at - start; err != nil || digits < 4 || digits > 4 && !signed || digits == 4 &&
+		signed && sign > 0 {
 		r.at = 0
 		r.fail()
 	}
@@ -106,7 +108,8 @@ func (r *isoReader) offset(short bool) int64 {
 		r.at++
 		return 0
 	}
-	if r.at >= len(r.text) || r.text[r.at] != '+' && r.text[r.at] != '-' || !r.digitAt(r.at+1) || !r.digitAt(r.at+2) {
+	if r.at >= len(r.text) || r.text[r.at] != '+' && r.text[r.at] != '-' || !r.digitAt(r.at+1) ||
+		!r.digitAt(r.at+2) {
 		r.fail()
 		return 0
 	}
@@ -137,6 +140,7 @@ func (r *isoReader) offset(short bool) int64 {
 	return seconds
 }
 
+// end is the first mistake, or that something follows.
 func (r *isoReader) end() error {
 	if r.err == nil && r.at < len(r.text) {
 		r.err = errs.IllegalArgument.New("Text '%s' could not be parsed, unparsed text found at index %d", r.text, r.at)

@@ -74,6 +74,9 @@ func (p *jsonPayload) schema(key string, node any) (*data.Schema, error) {
 	return nil, nil
 }
 
+// object makes the schema of an object. Members are optional; of two whose names become one by
+// adjusting the first counts, and a member that gives no schema (null, an empty array) is left
+// out.
 func (p *jsonPayload) object(key string, o *jsonObject) (*data.Schema, error) {
 	b := data.NewBuilder(data.StructType).Name(key).Optional()
 	for i, name := range o.names {
@@ -144,7 +147,8 @@ func (p *jsonPayload) sample(list []any) (any, error) {
 			first = e
 		}
 		if kindOf(e) != kindOf(first) {
-			return nil, errs.Connect.New("Field is not a homogenous array (%s x %s).", jsonText(first), kindOf(e))
+			return nil, errs.Connect.New("Field is not a homogenous array (%s x %s).",
+				jsonText(first), kindOf(e))
 		}
 		if kindOf(e) == "NUMBER" && numberSchema(e) != numberSchema(first) {
 			return nil, errs.Connect.New("Field is not a homogenous array (%s x %s), different number types (%s x %s)",
@@ -154,6 +158,7 @@ func (p *jsonPayload) sample(list []any) (any, error) {
 	return first, nil
 }
 
+// numberSchema is the schema by the size of a number, which all numbers of one array must share.
 func numberSchema(node any) *data.Schema {
 	switch node.(type) {
 	case int32:
@@ -164,6 +169,7 @@ func numberSchema(node any) *data.Schema {
 	return data.OptionalFloat64Schema
 }
 
+// kindOf is the node type that Jackson has for it, which errors print.
 func kindOf(node any) string {
 	switch node.(type) {
 	case string:
@@ -236,6 +242,9 @@ func jsonStruct(node any, schema *data.Schema) (*data.Struct, error) {
 	return s, nil
 }
 
+// jsonValue is a node as a value of the schema. A number beyond int64 has no place in FLOAT64 for
+// Connect and is refused when the struct is filled: that is how such a payload stays text in
+// eventRouter.
 func jsonValue(node any, schema *data.Schema) (any, error) {
 	switch v := node.(type) {
 	case []any:

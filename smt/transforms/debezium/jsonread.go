@@ -22,7 +22,8 @@ func parseJSONPayload(text string) (any, error) {
 		if text == "" {
 			return nil, errs.IllegalArgument.New("an empty text is no JSON")
 		}
-		return nil, errs.IllegalArgument.New("Unable to parse payload starting with '%s'", string([]rune(text)[:1]))
+		return nil, errs.IllegalArgument.New("Unable to parse payload starting with '%s'",
+			string([]rune(text)[:1]))
 	}
 	r := jsonReader{text: text}
 	v := r.value(0)
@@ -37,6 +38,7 @@ type jsonReader struct {
 	err  error
 }
 
+// fail notes a mistake and moves to the end, so that no caller goes on reading.
 func (r *jsonReader) fail(what string) any {
 	if r.err == nil {
 		r.err = errs.IllegalArgument.New("no JSON at %d: %s", r.at, what)
@@ -58,6 +60,7 @@ func (r *jsonReader) next() byte {
 	return 0
 }
 
+// value reads one value. The depth is bounded since the reader calls itself.
 func (r *jsonReader) value(depth int) any {
 	if depth > maxJSONDepth {
 		return r.fail("it is nested too deep")
@@ -87,8 +90,10 @@ func (r *jsonReader) value(depth int) any {
 	return r.fail("a value is missing")
 }
 
+// isWordByte reports whether a letter would be a part of the word before it: `nullx` is no null.
 func isWordByte(c byte) bool {
-	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '$' || c >= 0x80
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '$' ||
+		c >= 0x80
 }
 
 func (r *jsonReader) array(depth int) any {
@@ -107,6 +112,7 @@ func (r *jsonReader) array(depth int) any {
 	return list
 }
 
+// object reads members in their order, on which the schema's fields depend.
 func (r *jsonReader) object(depth int) any {
 	o := &jsonObject{}
 	r.at++
@@ -145,6 +151,7 @@ func (r *jsonReader) more(end byte) bool {
 	return false
 }
 
+// string reads a text. Without an escape it is a part of the payload's memory.
 func (r *jsonReader) string() string {
 	start := r.at
 	escaped := false
@@ -212,7 +219,8 @@ func (r *jsonReader) number() any {
 // numberOf is a number that has the form of one.
 func numberOf(text string, whole bool) any {
 	if !whole {
-		f, _ := strconv.ParseFloat(text, 64) // the one error there can be is of a number too large, which is infinite
+		// the one error there can be is of a number too large, which is infinite
+		f, _ := strconv.ParseFloat(text, 64)
 		return f
 	}
 	n, err := strconv.ParseInt(text, 10, 64)

@@ -26,18 +26,26 @@ func logicalTableConfig() *config.Def {
 		return key(name, title, config.String, config.WidthLong, config.Low, nil, doc)
 	}
 	return def("",
-		text(topicRegexKey, "Topic regex", "Java regular expression that a topic must match as a whole to be routed."),
-		text(topicReplacementKey, "Topic replacement", "The topic of the logical table, with $1 or ${name} for what a group matched."),
-		key(uniquenessKey, "Add source topic name into key", config.Boolean, config.WidthShort, config.Low, true,
+		text(topicRegexKey, "Topic regex",
+			"Java regular expression that a topic must match as a whole to be routed."),
+		text(topicReplacementKey, "Topic replacement",
+			"The topic of the logical table, with $1 or ${name} for what a group matched."),
+		key(uniquenessKey, "Add source topic name into key", config.Boolean, config.WidthShort,
+			config.Low, true,
 			"Whether the key gets a field that names the physical table, so that rows of different tables don't share a key."),
-		text(keyRegexKey, "Key field regex", "Java regular expression that finds the name of the physical table in the topic; the topic is the name without it."),
-		text(keyReplacementKey, "Key field replacement", "The name of the physical table, with $1 or ${name} for what a group matched."),
+		text(keyRegexKey, "Key field regex",
+			"Java regular expression that finds the name of the physical table in the topic; the topic is the name without it."),
+		text(keyReplacementKey, "Key field replacement",
+			"The name of the physical table, with $1 or ${name} for what a group matched."),
 		key(cacheSizeKey, "Logical table cache size", config.Int, config.WidthLong, config.Low, 16,
 			"Read for the sake of older configurations; what was worked out for a schema is kept anyway."),
 	)
 }
 
 // logicalTableRouter brings the changes of several tables to one topic, under schemas of one name.
+// A sharded table is one topic per shard, which this makes one. Since two shards may have the same
+// primary key, the key gets a field with the shard unless key.enforce.uniqueness says no. Schemas
+// are renamed by the new topic, so that all shards share one subject in a schema registry.
 type logicalTableRouter struct {
 	kit.Base
 	topics   *kit.Router
@@ -66,6 +74,8 @@ type renamedEvent struct {
 	err           error
 }
 
+// Configure says "Unable to validate config." as an errs.Connect error whatever is wrong, as Java
+// does; the cause names the key.
 func (t *logicalTableRouter) Configure(props map[string]string) (err error) {
 	s := settings(props)
 	if err := s.accept(
@@ -86,10 +96,12 @@ func (t *logicalTableRouter) Configure(props map[string]string) (err error) {
 	t.unique = s.bool(uniquenessKey, true)
 	t.keyField = s.text(keyNameKey, physicalTableField)
 	t.names = adjuster{mode: s.word(schemaAdjustKey, "none", adjustModes...)}
-	t.keys, t.events = map[string]*smt.SchemaCache[*keyPlan]{}, map[string]*smt.SchemaCache[*renamedEvent]{}
+	t.keys, t.events = map[string]*smt.SchemaCache[*keyPlan]{},
+		map[string]*smt.SchemaCache[*renamedEvent]{}
 	return nil
 }
 
+// replacesKey checks that a key regex has a replacement.
 func replacesKey(s settings, name string) string {
 	if java.Trim(s[keyRegexKey]) != "" && java.Trim(s[name]) == "" {
 		return name + " must be non-empty if " + keyRegexKey + " is set."
@@ -97,6 +109,8 @@ func replacesKey(s settings, name string) string {
 	return ""
 }
 
+// Apply leaves a topic that doesn't match alone, and one whose replacement is empty. Tombstones
+// and values that are no envelope keep their value but are routed and get the new key.
 func (t *logicalTableRouter) Apply(r *data.Record) (*data.Record, error) {
 	topic, ok, err := t.topics.Route(r.Topic)
 	if err != nil {
@@ -126,6 +140,7 @@ func (t *logicalTableRouter) Apply(r *data.Record) (*data.Record, error) {
 	return r, nil
 }
 
+// maxTopics bounds the topics that caches are kept for; beyond it all are forgotten.
 const maxTopics = 4096
 
 // open finds the caches of a new topic.
@@ -138,7 +153,8 @@ func (t *logicalTableRouter) open(topic string) {
 		clear(t.events)
 	}
 	if t.keys[topic] == nil {
-		t.keys[topic], t.events[topic] = &smt.SchemaCache[*keyPlan]{}, &smt.SchemaCache[*renamedEvent]{}
+		t.keys[topic], t.events[topic] = &smt.SchemaCache[*keyPlan]{},
+			&smt.SchemaCache[*renamedEvent]{}
 	}
 	t.last, t.lastKeys, t.lastEvts = topic, t.keys[topic], t.events[topic]
 }
@@ -229,6 +245,9 @@ func (t *logicalTableRouter) event(value any, topic string) (*data.Struct, error
 	return s, nil
 }
 
+// planEvent makes the schemas under the new topic. Both rows get the schema of `before`, as in
+// Java, so that an event without `before` can't be renamed; the error is kept and given for every
+// such event.
 func (t *logicalTableRouter) planEvent(old *data.Schema, topic string) *renamedEvent {
 	p := &renamedEvent{before: old.FieldIndex(beforeField), after: old.FieldIndex(afterField)}
 	if p.before < 0 {
@@ -239,7 +258,8 @@ func (t *logicalTableRouter) planEvent(old *data.Schema, topic string) *renamedE
 	if _, p.err = fieldsOf(row); p.err != nil {
 		return p
 	}
-	if p.row, p.err = copyFields(renamed(row, t.names.adjust(topic+".Value")), row).Build(); p.err != nil {
+	if p.row, p.err = copyFields(renamed(row, t.names.adjust(topic+".Value")),
+		row).Build(); p.err != nil {
 		return p
 	}
 	b := renamed(old, t.names.adjust(topic+envelopeSuffix))

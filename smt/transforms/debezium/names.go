@@ -44,6 +44,8 @@ func (a adjuster) adjust(name string) string {
 	return b.String()
 }
 
+// valid reports whether a UTF-16 unit may stand in the name. Only ASCII does, though Avro's Java
+// library takes letters of any alphabet: Debezium is the stricter one.
 func (a adjuster) valid(c uint16, first bool) bool {
 	switch {
 	case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
@@ -56,6 +58,7 @@ func (a adjuster) valid(c uint16, first bool) bool {
 	return c >= '0' && c <= '9' || c == '.' && !a.fields
 }
 
+// parseInt32 is Integer.parseInt.
 func parseInt32(text string) (int32, bool) {
 	n, ok := java.ParseInt(text, 32)
 	return int32(n), ok

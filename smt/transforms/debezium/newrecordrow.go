@@ -19,7 +19,9 @@ type rowMaker struct {
 }
 
 // make makes the row of the change event s. deleted is the value of __deleted.
-func (m *rowMaker) make(t *newRecordState, e *event, s, row *data.Struct, deleted any) (*data.Struct, error) {
+func (m *rowMaker) make(t *newRecordState, e *event, s, row *data.Struct,
+	deleted any,
+) (*data.Struct, error) {
 	if schema := row.Schema(); schema != m.from && schema != m.equal {
 		if data.SchemaEqual(m.from, schema) {
 			m.equal = schema
@@ -66,6 +68,8 @@ func (m *rowMaker) make(t *newRecordState, e *event, s, row *data.Struct, delete
 }
 
 // plan works out the schema of rows made of rows of a schema.
+// An error, such as of an added field whose name is taken, is kept and given for every row of the
+// schema.
 func (m *rowMaker) plan(t *newRecordState, e *event, from *data.Schema) {
 	*m = rowMaker{rewrite: m.rewrite, add: m.add, from: from}
 	b := data.NewBuilder(data.StructType).Basics(from)

@@ -49,14 +49,16 @@ const (
 var deleteModes = []string{"drop", "tombstone", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone"}
 
 func newRecordStateConfig() *config.Def {
-	mode := key(modeKey, "Handle delete and tombstone records", config.String, config.WidthMedium, config.Medium, "tombstone",
+	mode := key(modeKey, "Handle delete and tombstone records", config.String, config.WidthMedium,
+		config.Medium, "tombstone",
 		"What becomes of deletes and tombstones. drop: neither is kept. tombstone: a delete becomes a record whose value is null, "+
 			"tombstones are dropped. rewrite: a delete becomes the row it had with the field __deleted, tombstones are dropped. "+
 			"rewrite-with-tombstone: the same, and tombstones are kept. delete-to-tombstone: a delete becomes a tombstone, tombstones are dropped.")
 	mode.Validator = config.LambdaValidator("(no text)", func(name string, value any) error {
 		text, ok := value.(string)
 		if ok && !slices.Contains(deleteModes, strings.ToLower(java.Trim(text))) {
-			return config.Invalid(name, value, "Value must be one of "+strings.Join(deleteModes, ", "))
+			return config.Invalid(name, value, "Value must be one of "+strings.Join(deleteModes,
+				", "))
 		}
 		return nil
 	})
@@ -66,24 +68,33 @@ func newRecordStateConfig() *config.Def {
 		mode,
 		key(routeByFieldKey, "Route by field name", config.String, config.WidthLong, config.Low, "",
 			"Name of a column whose text becomes the topic; null and blanks leave the topic as it is."),
-		key(fieldsPrefixKey, "Prefix of added fields", config.String, config.WidthShort, config.Low, metadataPrefix,
+		key(fieldsPrefixKey, "Prefix of added fields", config.String, config.WidthShort, config.Low,
+			metadataPrefix,
 			"What is put before the name of each field of add.fields."),
 		key(fieldsKey, "Fields to add to the row", config.List, config.WidthLong, config.Low, "",
 			"Fields of the change event that are added to the row."+added),
-		key(headersPrefixKey, "Prefix of added headers", config.String, config.WidthShort, config.Low, metadataPrefix,
+		key(headersPrefixKey, "Prefix of added headers", config.String, config.WidthShort,
+			config.Low, metadataPrefix,
 			"What is put before the name of each header of add.headers."),
 		key(headersKey, "Headers to add", config.List, config.WidthLong, config.Low, "",
 			"Fields of the change event that become headers."+added),
-		key(dropHeaderKey, "Header with names of fields to drop", config.String, config.WidthShort, config.Low, nil,
+		key(dropHeaderKey, "Header with names of fields to drop", config.String, config.WidthShort,
+			config.Low, nil,
 			"Name of a header that holds a list of names of fields to leave out of the row."),
-		key(dropFromKeyKey, "Drop the fields from the key too", config.Boolean, config.WidthShort, config.Low, false,
+		key(dropFromKeyKey, "Drop the fields from the key too", config.Boolean, config.WidthShort,
+			config.Low, false,
 			"Whether the fields that the header names are left out of the key too."),
-		key(dropCompatibleKey, "Drop only optional fields", config.Boolean, config.WidthShort, config.Low, true,
+		key(dropCompatibleKey, "Drop only optional fields", config.Boolean, config.WidthShort,
+			config.Low, true,
 			"Whether only fields that may be null are left out, so that older readers understand the row."),
 	)
 }
 
 // newRecordState replaces a change event by the row as it is after the change.
+// What a record becomes depends on `after` and `before`, never on `op`: with `after` it is the
+// row, with `before` alone a delete, with neither a truncate, which is dropped in every mode. What
+// isn't an envelope passes unchanged, and any null value is a tombstone. One task calls it, from
+// one goroutine.
 type newRecordState struct {
 	kit.Base
 	kit.Logs
@@ -118,6 +129,8 @@ const (
 	rowAddition        // the added fields alone
 )
 
+// Configure accepts replace.null.with.default whatever it is, since Debezium reads it outside its
+// definition. Settings of older versions are warned of, not refused.
 func (t *newRecordState) Configure(props map[string]string) (err error) {
 	s := settings(props)
 	if err := s.accept(
@@ -129,16 +142,19 @@ func (t *newRecordState) Configure(props map[string]string) (err error) {
 	}
 	t.warnOfOld(s)
 	t.mode = deleteMode(s.word(modeKey, "tombstone", deleteModes...))
-	if t.fields, err = fieldRefs(s.text(fieldsPrefixKey, metadataPrefix), s.text(fieldsKey, "")); err != nil {
+	if t.fields, err = fieldRefs(s.text(fieldsPrefixKey, metadataPrefix),
+		s.text(fieldsKey, "")); err != nil {
 		return err
 	}
-	if t.headers, err = fieldRefs(s.text(headersPrefixKey, metadataPrefix), s.text(headersKey, "")); err != nil {
+	if t.headers, err = fieldRefs(s.text(headersPrefixKey, metadataPrefix),
+		s.text(headersKey, "")); err != nil {
 		return err
 	}
 	t.routeBy = s.text(routeByFieldKey, "")
 	t.nullToDefault = s.bool(replaceNullKey, true)
 	t.drop = dropFields{
-		header: s.text(dropHeaderKey, ""), fromKey: s.bool(dropFromKeyKey, false), compatible: s.bool(dropCompatibleKey, true),
+		header: s.text(dropHeaderKey, ""), fromKey: s.bool(dropFromKeyKey, false),
+		compatible: s.bool(dropCompatibleKey, true),
 	}
 	return nil
 }
@@ -154,10 +170,12 @@ func (t *newRecordState) warnOfOld(s settings) {
 	}
 }
 
+// rewrites reports whether deletes are kept as rows with __deleted.
 func (t *newRecordState) rewrites() bool {
 	return t.mode == modeRewrite || t.mode == modeRewriteWithTombstone
 }
 
+// Apply changes the record only when all went well.
 func (t *newRecordState) Apply(r *data.Record) (*data.Record, error) {
 	if r.Value == nil {
 		return t.tombstone(r)
@@ -175,6 +193,8 @@ func (t *newRecordState) Apply(r *data.Record) (*data.Record, error) {
 	return r, nil
 }
 
+// tombstone is what becomes of a null value: only rewrite-with-tombstone keeps it. Its one header
+// is `op`, as there is no event to take others from.
 func (t *newRecordState) tombstone(r *data.Record) (*data.Record, error) {
 	if t.mode != modeRewriteWithTombstone {
 		return nil, nil
@@ -303,6 +323,7 @@ func (t *newRecordState) deleted(r *data.Record, e *event, s *data.Struct, befor
 	return nil
 }
 
+// notRow is Java's error for a row that is no struct.
 func notRow(value any) error {
 	_, err := kit.Struct(value, "source field insertion")
 	return err

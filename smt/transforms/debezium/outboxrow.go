@@ -26,7 +26,10 @@ func (t *eventRouter) plan(schema *data.Schema) *outboxEvent {
 	if ok {
 		return e
 	}
-	e = &outboxEvent{envelope: isEnvelope(schema), op: schema.FieldIndex(opField), changed: schema.FieldIndex("ts_ms")}
+	e = &outboxEvent{
+		envelope: isEnvelope(schema), op: schema.FieldIndex(opField),
+		changed: schema.FieldIndex("ts_ms"),
+	}
 	t.events.Put(schema, e)
 	if e.after, e.afterErr = fieldOf(schema, afterField); e.afterErr != nil {
 		return e
@@ -35,8 +38,10 @@ func (t *eventRouter) plan(schema *data.Schema) *outboxEvent {
 	if _, e.rowErr = fieldsOf(e.row); e.rowErr != nil {
 		return e
 	}
-	e.id, e.key, e.payload = e.row.FieldIndex(t.id), e.row.FieldIndex(t.key), e.row.FieldIndex(t.payload)
-	e.route, e.at, e.versioned = e.row.FieldIndex(t.routeBy), e.row.FieldIndex(t.at), e.row.FieldIndex(t.version)
+	e.id, e.key, e.payload = e.row.FieldIndex(t.id), e.row.FieldIndex(t.key),
+		e.row.FieldIndex(t.payload)
+	e.route, e.at, e.versioned = e.row.FieldIndex(t.routeBy), e.row.FieldIndex(t.at),
+		e.row.FieldIndex(t.version)
 	for _, c := range t.columns {
 		e.columns = append(e.columns, e.row.FieldIndex(c.column))
 	}

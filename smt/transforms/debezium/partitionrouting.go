@@ -19,15 +19,20 @@ const (
 
 func partitionRoutingConfig() *config.Def {
 	return def("partitions",
-		key(partitionFieldsKey, "Fields to compute the partition of", config.List, config.WidthNone, config.High, nil,
+		key(partitionFieldsKey, "Fields to compute the partition of", config.List, config.WidthNone,
+			config.High, nil,
 			"Fields of the change event whose hashes choose the partition, as after.name or source.table; change.name is one of the row "+
 				"before a delete and after any other change. A field that isn't there is left out."),
-		key(partitionCountKey, "Number of partitions of the topic", config.Int, config.WidthNone, config.High, nil, "Number of partitions of the topic."),
-		key(partitionHashKey, "Hash function", config.String, config.WidthNone, config.Low, "java", "java is the hashCode of the value, murmur is MurmurHash3."),
+		key(partitionCountKey, "Number of partitions of the topic", config.Int, config.WidthNone,
+			config.High, nil, "Number of partitions of the topic."),
+		key(partitionHashKey, "Hash function", config.String, config.WidthNone, config.Low, "java",
+			"java is the hashCode of the value, murmur is MurmurHash3."),
 	)
 }
 
 // partitionRouting chooses the partition by fields of the change event.
+// Only source connectors can use it, before Kafka's partitioner is asked. The same rows get the
+// same partition as with Java as long as their fields are no structs (hashContainer).
 type partitionRouting struct {
 	kit.Base
 	fields     [][]string // by the parts of their paths
@@ -35,6 +40,7 @@ type partitionRouting struct {
 	hash       func(any) int32
 }
 
+// Configure takes any word for the hash function: what isn't murmur is java, as in Debezium.
 func (t *partitionRouting) Configure(props map[string]string) error {
 	s := settings(props)
 	if err := s.validate(
@@ -59,6 +65,7 @@ func (t *partitionRouting) Configure(props map[string]string) error {
 	return nil
 }
 
+// isPositive is the check of a count of partitions.
 func isPositive(s settings, name string) string {
 	if n, ok := parseInt32(s[name]); !ok || n <= 0 {
 		return "A positive, non-zero integer value is expected"
@@ -66,6 +73,8 @@ func isPositive(s settings, name string) string {
 	return ""
 }
 
+// Apply leaves truncates, messages and events without any of the fields to the producer's
+// partitioner.
 func (t *partitionRouting) Apply(r *data.Record) (*data.Record, error) {
 	if r.Value == nil || !isEnvelope(r.ValueSchema) {
 		return r, nil

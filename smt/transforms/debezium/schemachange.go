@@ -17,7 +17,8 @@ const excludeChangesKey = "schema.change.event.exclude.list"
 var schemaChanges = []string{"CREATE", "ALTER", "DROP", "TRUNCATE", "DATABASE"}
 
 func schemaChangeConfig() *config.Def {
-	return def("", key(excludeChangesKey, "Schema change event exclude list", config.String, config.WidthShort, config.High, nil,
+	return def("", key(excludeChangesKey, "Schema change event exclude list", config.String,
+		config.WidthShort, config.High, nil,
 		"Kinds of schema change that are dropped, of "+strings.Join(schemaChanges, ", ")+"."))
 }
 
@@ -27,6 +28,7 @@ type schemaChangeFilter struct {
 	exclude []string
 }
 
+// Configure takes the kinds in upper case only, as Java's enum does.
 func (t *schemaChangeFilter) Configure(props map[string]string) error {
 	s := settings(props)
 	if err := s.validate(check{excludeChangesKey, isRequired}); err != nil {
@@ -43,6 +45,7 @@ func (t *schemaChangeFilter) Configure(props map[string]string) error {
 	return nil
 }
 
+// knownChange is Enum.valueOf: errs.IllegalArgument for a word that isn't a kind.
 func knownChange(word string) error {
 	if !slices.Contains(schemaChanges, word) {
 		return errs.IllegalArgument.New("No enum constant io.debezium.schema.SchemaChangeEvent.SchemaChangeEventType.%s", word)
@@ -50,9 +53,12 @@ func knownChange(word string) error {
 	return nil
 }
 
+// Apply looks at the first table change only, since Debezium writes one per event; an empty list
+// is a change of the database, and a null one is dropped whatever is excluded.
 func (t *schemaChangeFilter) Apply(r *data.Record) (*data.Record, error) {
 	if r.Value == nil || r.ValueSchema == nil ||
-		!strings.HasSuffix(r.ValueSchema.Name(), ".SchemaChangeValue") && !strings.HasSuffix(r.ValueSchema.Name(), ".SchemaChangeKey") {
+		!strings.HasSuffix(r.ValueSchema.Name(), ".SchemaChangeValue") &&
+			!strings.HasSuffix(r.ValueSchema.Name(), ".SchemaChangeKey") {
 		return r, nil
 	}
 	s, err := kit.Struct(r.Value, "Read schema change event to filter")
@@ -79,6 +85,7 @@ func (t *schemaChangeFilter) Apply(r *data.Record) (*data.Record, error) {
 	return r, nil
 }
 
+// kindOfChange is the field type of a table change.
 func kindOfChange(change any) (string, error) {
 	s, ok := change.(*data.Struct)
 	if !ok || s == nil {
@@ -90,7 +97,8 @@ func kindOfChange(change any) (string, error) {
 	}
 	kind, ok := v.(string)
 	if !ok {
-		return "", errs.IllegalArgument.New("the type of a table change is no text but %s", data.JavaClass(v))
+		return "", errs.IllegalArgument.New("the type of a table change is no text but %s",
+			data.JavaClass(v))
 	}
 	return kind, knownChange(kind)
 }

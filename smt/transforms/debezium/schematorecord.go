@@ -35,11 +35,14 @@ type sourceSchema struct {
 	block         *data.Struct
 }
 
+// Configure makes the three schemas of the addition, whose names schema.name.adjustment.mode may
+// change.
 func (t *schemaToRecord) Configure(props map[string]string) (err error) {
 	s := settings(props)
 	mode := s.word(schemaAdjustKey, "none", adjustModes...)
 	if mode < 0 {
-		return errs.IllegalArgument.New("%s: %q is none of %v", schemaAdjustKey, s[schemaAdjustKey], adjustModes)
+		return errs.IllegalArgument.New("%s: %q is none of %v", schemaAdjustKey, s[schemaAdjustKey],
+			adjustModes)
 	}
 	names := adjuster{mode: mode}
 	t.column = data.NewBuilder(data.StructType).Name(names.adjust("io.debezium.connector.source.schema.Column")).Version(1).
@@ -53,6 +56,9 @@ func (t *schemaToRecord) Configure(props map[string]string) (err error) {
 	return err
 }
 
+// Apply fails where the connector doesn't write column.propagate.source.type: without these
+// parameters there is nothing to tell. A truncate, which has no row, passes before that is found
+// out.
 func (t *schemaToRecord) Apply(r *data.Record) (*data.Record, error) {
 	if r.Value == nil || !isEnvelope(r.ValueSchema) {
 		return r, nil
@@ -116,6 +122,7 @@ func (t *schemaToRecord) addition(p *sourceSchema, s *data.Struct) (*data.Struct
 	return block, nil
 }
 
+// plan works out the schema with the addition and its columns, which are those of `after`.
 func (t *schemaToRecord) plan(from *data.Schema) *sourceSchema {
 	p := &sourceSchema{}
 	if p.after, p.err = fieldOf(from, afterField); p.err != nil {
@@ -124,7 +131,8 @@ func (t *schemaToRecord) plan(from *data.Schema) *sourceSchema {
 	if p.before, p.err = fieldOf(from, beforeField); p.err != nil {
 		return p
 	}
-	b := copyFields(withOptional(data.NewBuilder(data.StructType).Basics(from), from.Optional()), from)
+	b := copyFields(withOptional(data.NewBuilder(data.StructType).Basics(from), from.Optional()),
+		from)
 	if p.schema, p.columnsErr = b.Field("sourceSchema", t.block).Build(); p.columnsErr != nil {
 		return p
 	}

@@ -15,6 +15,7 @@ import (
 // value that can't be read is the default where nothing checks it.
 type settings map[string]string
 
+// text is the setting as written, an empty one too: only a key that isn't there is the default.
 func (s settings) text(name, def string) string {
 	if v, ok := s[name]; ok {
 		return v
@@ -22,6 +23,7 @@ func (s settings) text(name, def string) string {
 	return def
 }
 
+// bool is the default for anything but true and false.
 func (s settings) bool(name string, def bool) bool {
 	switch strings.ToLower(java.Trim(s[name])) {
 	case "true":
@@ -67,7 +69,8 @@ func (s settings) validate(checks ...check) error {
 			if v, ok := s[c.name]; ok {
 				value = v
 			}
-			return config.Invalid(c.name, value, errs.Config.New(settingInvalid, c.name, problem).Error())
+			return config.Invalid(c.name, value, errs.Config.New(settingInvalid, c.name,
+				problem).Error())
 		}
 	}
 	return nil
@@ -82,6 +85,7 @@ func (s settings) accept(checks ...check) error {
 	return nil
 }
 
+// isRequired refuses a key that is missing or blank.
 func isRequired(s settings, name string) string {
 	if java.Trim(s[name]) == "" {
 		return valueRequired
@@ -89,6 +93,7 @@ func isRequired(s settings, name string) string {
 	return ""
 }
 
+// isBoolean takes a key that is missing, too, as do the checks below.
 func isBoolean(s settings, name string) string {
 	v, ok := s[name]
 	if v = java.Trim(v); !ok || strings.EqualFold(v, "true") || strings.EqualFold(v, "false") {
@@ -97,6 +102,7 @@ func isBoolean(s settings, name string) string {
 	return booleanExpected
 }
 
+// isInteger takes what Integer.parseInt takes.
 func isInteger(s settings, name string) string {
 	v, ok := s[name]
 	if _, isNumber := parseInt32(v); ok && !isNumber {
@@ -105,6 +111,7 @@ func isInteger(s settings, name string) string {
 	return ""
 }
 
+// isRegex takes what java.util.regex compiles.
 func isRegex(s settings, name string) string {
 	v, ok := s[name]
 	if !ok {
@@ -126,6 +133,7 @@ func isWord(words ...string) func(settings, string) string {
 	}
 }
 
+// hasNoBlanks refuses lists with a space inside an element.
 func hasNoBlanks(s settings, name string) string {
 	if slices.ContainsFunc(s.list(name), func(e string) bool { return strings.Contains(e, " ") }) {
 		return "Element(s) containing space not permitted"
@@ -133,6 +141,7 @@ func hasNoBlanks(s settings, name string) string {
 	return ""
 }
 
+// hasNoEmpty refuses lists with an empty element, as two commas in a row make.
 func hasNoEmpty(s settings, name string) string {
 	if slices.Contains(s.list(name), "") {
 		return "Empty string element(s) not permitted"
@@ -152,7 +161,9 @@ func def(group string, keys ...config.Key) *config.Def {
 }
 
 // key is a setting of Debezium's, which has a title besides its name.
-func key(name, title string, t config.Type, width config.Width, importance config.Importance, byDefault any, doc string) config.Key {
+func key(name, title string, t config.Type, width config.Width, importance config.Importance,
+	byDefault any, doc string,
+) config.Key {
 	k := kit.Key(name, t, importance, doc)
 	k.DisplayName, k.Width, k.Default = title, width, byDefault
 	return k

@@ -74,6 +74,7 @@ func (z *zone) convert(kind timeKind, value any) (any, error) {
 	return nil, errs.IllegalArgument.New("a time can't be a %s", data.JavaClass(value))
 }
 
+// A text that isn't ISO 8601 with an offset is errs.IllegalArgument: Debezium writes no other.
 func (z *zone) convertText(kind timeKind, text string) (any, error) {
 	switch kind {
 	case zonedDateTime:
@@ -102,6 +103,7 @@ func (z *zone) fromLocal(n, units int64, exact bool) (any, error) {
 	return made, nil
 }
 
+// floor is Math.floorDiv: times before 1970 are negative.
 func floor(n, by int64) int64 {
 	q := n / by
 	if n%by < 0 && q > math.MinInt64 {

@@ -34,6 +34,9 @@ func timezoneConfig() *config.Def {
 }
 
 // timezoneConverter converts the times in change events to a time zone.
+// Debezium stores local times as if they were UTC, which is why numbers of a row get the offset
+// subtracted; text types carry their offset and keep their instant. The event isn't changed in
+// place, as Java does: what changes is a copy of the structs on the way to the field.
 type timezoneConverter struct {
 	kit.Base
 	kit.Logs
@@ -63,6 +66,8 @@ const (
 	allBut
 )
 
+// Configure checks the form of the rules before the zone, as Java does. A zone that only old
+// classes know (EST) passes here and fails at the first time that has to be converted.
 func (t *timezoneConverter) Configure(props map[string]string) error {
 	s := settings(props)
 	if err := s.validate(
@@ -92,6 +97,7 @@ func (t *timezoneConverter) Configure(props map[string]string) error {
 const badRules = "Invalid %s list format. Please specify a list of rules in the format of \"source:<tablename>:<fieldnames>\", " +
 	"\"topic:<topicname>:<fieldnames>\", \"<matchname>:<fieldnames>\""
 
+// isZoneName reports whether TimeZone.getAvailableIDs has the name.
 func isZoneName(name string) bool {
 	_, ok := zoneNames()[name]
 	return ok
@@ -112,6 +118,7 @@ func areRules(list []string) bool {
 	return err == nil && ok
 }
 
+// areRegexes is Debezium's check of both lists, although the elements aren't used as expressions.
 func areRegexes(s settings, name string) string {
 	text, ok := s[name]
 	if !ok {
@@ -119,19 +126,24 @@ func areRegexes(s settings, name string) string {
 	}
 	for _, part := range kit.Split(text, ",") {
 		if _, err := regex.Compile(java.Trim(part)); err != nil {
-			return "A comma-separated list of valid regular expressions is expected, but " + err.Error()
+			return "A comma-separated list of valid regular expressions is expected, but " +
+				err.Error()
 		}
 	}
 	return ""
 }
 
+// collect sorts the rules by what they name. A prefix goes on counting for the rules behind it,
+// and it is looked for in lower case although the check ignores case: `Topic:x` counts as a bare
+// name.
 func (t *timezoneConverter) collect(list []string) {
 	to := t.names
 	for _, rule := range list {
 		parts := kit.Split(rule, ":")
 		name, field := parts[0], ""
 		switch {
-		case len(parts) >= 2 && len(parts) <= 3 && (strings.EqualFold(parts[0], sourceField) || strings.EqualFold(parts[0], "topic")):
+		case len(parts) >= 2 && len(parts) <= 3 && (strings.EqualFold(parts[0], sourceField) ||
+			strings.EqualFold(parts[0], "topic")):
 			switch parts[0] {
 			case "topic":
 				to = t.topics
@@ -155,6 +167,8 @@ func (t *timezoneConverter) collect(list []string) {
 	}
 }
 
+// Apply works by a plan for the schema, topic and table; plans are bounded, as topics come from
+// the data.
 func (t *timezoneConverter) Apply(r *data.Record) (*data.Record, error) {
 	if r.Value == nil || !isEnvelope(r.ValueSchema) {
 		return r, nil
@@ -256,6 +270,8 @@ type timeField struct {
 	kind timeKind
 }
 
+// plan finds the fields to convert. A rule's field without before, after or source in front is one
+// of both rows; fields of source are converted only where a rule names them.
 func (t *timezoneConverter) plan(k timePlanKey, schema *data.Schema) *timePlan {
 	p := &timePlan{}
 	extent, fields := t.extent(k)
@@ -274,7 +290,8 @@ func (t *timezoneConverter) plan(k timePlanKey, schema *data.Schema) *timePlan {
 	}
 	for _, name := range []string{beforeField, afterField, sourceField} {
 		f, ok := schema.Field(name)
-		if !ok || f.Schema.Type() != data.StructType || name == sourceField && len(named[name]) == 0 {
+		if !ok || f.Schema.Type() != data.StructType || name == sourceField &&
+			len(named[name]) == 0 {
 			continue
 		}
 		if s := t.planStruct(f, extent, named[name]); len(s.fields) > 0 {
@@ -284,16 +301,20 @@ func (t *timezoneConverter) plan(k timePlanKey, schema *data.Schema) *timePlan {
 	return p
 }
 
+// planStruct finds the fields of one struct. That a column can't be converted is logged once per
+// plan.
 func (t *timezoneConverter) planStruct(of data.Field, extent extent, fields []string) timeStruct {
 	s := timeStruct{at: of.Index, schema: of.Schema}
 	for _, f := range of.Schema.Fields() {
-		if extent == only && !slices.Contains(fields, f.Name) || extent == allBut && slices.Contains(fields, f.Name) {
+		if extent == only && !slices.Contains(fields, f.Name) || extent == allBut &&
+			slices.Contains(fields, f.Name) {
 			continue
 		}
 		kind, ok := timeKinds[f.Schema.Name()]
 		switch {
 		case ok && kind == unsupported:
-			t.Log().Warn("a column of dates or times of day can't be converted to a time zone", "field", f.Name, "type", f.Schema.Name())
+			t.Log().Warn("a column of dates or times of day can't be converted to a time zone",
+				"field", f.Name, "type", f.Schema.Name())
 			continue
 		case f.Schema.Name() == "" && of.Name == sourceField:
 			kind, ok = epochKinds[f.Name]
@@ -330,6 +351,7 @@ func (p *timePlan) convert(t *timezoneConverter, s *data.Struct) (*data.Struct, 
 	return out, nil
 }
 
+// convert is the struct with its times converted; itself if it has none.
 func (p *timeStruct) convert(t *timezoneConverter, in *data.Struct) (*data.Struct, error) {
 	if in.Schema() != p.schema && !data.SchemaEqual(in.Schema(), p.schema) {
 		return nil, errs.Data.New("Struct schemas do not match.")

@@ -34,7 +34,8 @@ type operand struct {
 
 // operators, the longer before those that they begin with.
 var operators = []string{
-	"==", "!=", "<=", ">=", "=~", "<", ">", "nin", "in", "contains", "size", "empty", "subsetof", "anyof", "noneof",
+	"==", "!=", "<=", ">=", "=~", "<", ">", "nin", "in", "contains", "size", "empty", "subsetof",
+	"anyof", "noneof",
 }
 
 // or reads a condition.

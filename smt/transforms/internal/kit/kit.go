@@ -39,7 +39,10 @@ func (f Family) Both(name string, def *config.Def, make func(smt.Side) smt.Trans
 
 // Key is a setting without group, as those of transforms are. Its default is null.
 func Key(name string, t config.Type, importance config.Importance, doc string) config.Key {
-	return config.Key{Name: name, Type: t, Importance: importance, Doc: doc, Order: -1, DisplayName: name}
+	return config.Key{
+		Name: name, Type: t, Importance: importance, Doc: doc, Order: -1,
+		DisplayName: name,
+	}
 }
 
 // Required makes a setting one without a default.
@@ -71,7 +74,8 @@ func Struct(value any, purpose string) (*data.Struct, error) {
 	if s, ok := value.(*data.Struct); ok && s != nil {
 		return s, nil
 	}
-	return nil, errs.Data.New("Only Struct objects supported for [%s], found: %s", purpose, data.JavaClass(value))
+	return nil, errs.Data.New("Only Struct objects supported for [%s], found: %s", purpose,
+		data.JavaClass(value))
 }
 
 // StructOrNull is Struct with nil for null.
