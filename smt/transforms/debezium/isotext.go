@@ -37,7 +37,15 @@ func (r *isoReader) skip(c byte) {
 	r.at++
 }
 
-func (r *isoReader) sees(c byte) bool { return r.at < len(r.text) && r.text[r.at]|0x20 == c|0x20 }
+// sees reports whether the next character is c, a sign or a letter in lower case. Only letters have
+// two cases: with the bit that tells them apart set, a control character would pass for a sign.
+func (r *isoReader) sees(c byte) bool {
+	if r.at >= len(r.text) {
+		return false
+	}
+	next := r.text[r.at]
+	return next == c || c >= 'a' && c <= 'z' && next|0x20 == c
+}
 
 func (r *isoReader) digitAt(i int) bool {
 	return i < len(r.text) && r.text[i] >= '0' && r.text[i] <= '9'
@@ -60,7 +68,7 @@ func (r *isoReader) two(low, high int64) int64 {
 // year reads a year of four digits, or of up to nine behind a sign.
 func (r *isoReader) year() int64 {
 	start, sign := r.at, int64(1)
-	if r.sees('+') || r.sees('-') && r.text[r.at] == '-' {
+	if r.sees('+') || r.sees('-') {
 		if r.text[r.at] == '-' {
 			sign = -1
 		}

@@ -86,6 +86,8 @@ func TestISOTexts(t *testing.T) {
 		"2023-11-14T22:13:20 +01:00":          "",
 		"2023-11-14":                          "",
 		"2023-11-14T22:13:20.000000001-08:00": "2023-11-14T22:13:20.000000001-08:00",
+		// Control characters that differ from a sign in the bit that tells cases apart.
+		"2023\r11-14T22:13:20Z": "", "\v12023-11-14T22:13:20Z": "", "2023-11-14T22\x1a13:20Z": "", "\r0001-11-14T22:13:20Z": "",
 	} {
 		got, err := parseISODateTime(text)
 		if (err == nil) != (want != "") || err == nil && got.dateTime() != want {
