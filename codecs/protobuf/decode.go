@@ -13,6 +13,8 @@ import (
 )
 
 // decoder reads messages. It keeps scratch between records.
+// What is read is bounded by the payload: nothing is set aside by a length before it is compared
+// with the bytes that are left, and depth ends at maxDepth. It is used from one goroutine.
 type decoder struct {
 	*options
 	raws [][]byte // of the messages in the message being read, used as a stack
@@ -58,6 +60,8 @@ func (t target) get(i int) any {
 }
 
 // message reads a message into a struct or, where st is nil, into values by place.
+// Unknown fields are passed over, as are those of another wire type than their field's; an end of
+// a group that didn't begin is an error, and so is the number 0.
 func (d *decoder) message(m *decMessage, b []byte, st *data.Struct, out []any, depth int) error {
 	if depth > maxDepth {
 		return errDeep
@@ -110,8 +114,10 @@ func (f *decField) takes(wire int) bool {
 	return wire == int(wireType(f.kind)) || f.repeated && wire == 2
 }
 
+// was reports whether the i-th field was there; first is where the message's bits begin.
 func (d *decoder) was(first, i int) bool { return d.sets[first+i/64]>>(i%64)&1 == 1 }
 
+// mark notes whether the i-th field counts as there.
 func (d *decoder) mark(first, i int, there bool) {
 	if there {
 		d.sets[first+i/64] |= 1 << (i % 64)
@@ -136,9 +142,12 @@ func (d *decoder) value(m *decMessage, i int, b []byte, wire int, t target,
 		}
 		d.choose(m, i, t, base, first)
 		if before := d.raws[base+i]; before != nil {
-			part = append(slices.Clip(before), part...)
+			// The first part belongs to the payload and is clipped, so this copies it; the room that
+			// append leaves is ours, so that many parts cost no copy each.
+			d.raws[base+i] = append(before, part...)
+		} else {
+			d.raws[base+i] = slices.Clip(part)
 		}
-		d.raws[base+i] = slices.Clip(part)
 		d.mark(first, i, true)
 		return rest, nil
 	}
@@ -174,6 +183,7 @@ func (d *decoder) choose(m *decMessage, i int, t target, base, first int) {
 	}
 }
 
+// union is a oneof's struct with one member set.
 func union(of *decOneof, f *decField, v any) any {
 	u := data.NewStruct(of.schema)
 	u.SetAt(f.member, v)
@@ -181,6 +191,7 @@ func union(of *decOneof, f *decField, v any) any {
 }
 
 // single reads a value that is no message. known is false for a number that a closed enum lacks.
+// Bytes are a part of the payload, with no room behind them.
 func (d *decoder) single(f *decField, b []byte) (v any, rest []byte, known bool, err error) {
 	switch f.kind {
 	case kString:
@@ -278,6 +289,8 @@ func (f *decField) of(bits uint64) (v any, known bool) {
 	return nil, true
 }
 
+// symbol is an enum's value, by name or number. An open enum (proto3) has a made-up name for a
+// number it lacks, a closed one (proto2) has none, and the field counts as missing.
 func (f *decField) symbol(n int32) (v any, known bool) {
 	name, ok := f.names[n]
 	switch {
@@ -292,6 +305,7 @@ func (f *decField) symbol(n int32) (v any, known bool) {
 }
 
 // repeated reads one element, or several in one piece.
+// Packed and unpacked elements are read whichever way the field is declared, as Protobuf asks.
 func (d *decoder) repeated(f *decField, b []byte, wire int, t target,
 	raw, first, i int,
 ) ([]byte, error) {
@@ -413,6 +427,8 @@ func (d *decoder) finish(m *decMessage, t target, base, first, depth int) error 
 }
 
 // settle sets a field in the end: messages, and fields that weren't there.
+// A message is decoded only now, when all of its parts are there; a field without presence gets
+// its type's zero.
 func (d *decoder) settle(m *decMessage, f *decField, t target, there bool, raw []byte,
 	depth int,
 ) error {
@@ -502,6 +518,8 @@ func (d *decoder) list(f *decField, raw []byte, depth int) (any, error) {
 	return list, nil
 }
 
+// mapOf reads entries; of equal keys the last counts. A key or value that is missing is its type's
+// zero.
 func (d *decoder) mapOf(p *decPlan, raw []byte, n, depth int) (any, error) {
 	m := data.NewMap(n)
 	for len(raw) > 0 {
