@@ -37,6 +37,9 @@ func (e *encoder) top(b []byte, p *plan, v any) ([]byte, error) {
 	return e.append(b, p, v, 0)
 }
 
+// append writes a value: the branch's index where the schema is a union, then the value. The
+// common types are here, without a further call; what holds other values counts the depth in
+// appendLarge.
 func (e *encoder) append(b []byte, p *plan, v any, depth int) ([]byte, error) {
 	if v == nil && p.op != opAnything {
 		switch {
@@ -97,6 +100,7 @@ func (e *encoder) append(b []byte, p *plan, v any, depth int) ([]byte, error) {
 	return b, invalidType(p, v)
 }
 
+// invalidType is AvroData's error for a value of a class that its schema doesn't take.
 func invalidType(p *plan, v any) error {
 	return errs.Data.New("Invalid type for %s: class %s", p.schema.Type(), data.JavaClass(v))
 }
@@ -114,18 +118,22 @@ func (p *plan) appendInt(b []byte, n int64) []byte {
 	return binary.AppendVarint(b, n)
 }
 
+// appendFloat is appendInt for floating point. Where the registry's schema has an integer for our
+// float, what is too big is the biggest and NaN is 0, as with Java's Number.intValue.
 func (p *plan) appendFloat(b []byte, f float64) []byte {
 	switch p.as {
 	case kindInt:
-		return binary.AppendVarint(b, int64(int32(f)))
+		return binary.AppendVarint(b, int64(java.FloatToInt32(f)))
 	case kindLong:
-		return binary.AppendVarint(b, int64(f))
+		return binary.AppendVarint(b, java.FloatToInt64(f))
 	case kindFloat:
 		return binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(f)))
 	}
 	return binary.LittleEndian.AppendUint64(b, math.Float64bits(f))
 }
 
+// appendLarge writes everything but numbers, texts and bytes. A value that Connect takes and Avro
+// doesn't, such as a symbol that the enum lacks, is unwritable.
 func (e *encoder) appendLarge(b []byte, p *plan, v any, depth int) ([]byte, error) {
 	if depth++; depth > maxNesting {
 		return b, errs.Data.New("values are %v", errNesting)
@@ -178,6 +186,9 @@ func (e *encoder) appendLarge(b []byte, p *plan, v any, depth int) ([]byte, erro
 	return b, invalidType(p, v)
 }
 
+// appendStruct writes the fields in the order of the schema to write with, which may be another
+// than the struct's. A null field with a default is written as the default unless
+// ignore.default.for.nullables says otherwise.
 func (e *encoder) appendStruct(b []byte, p *plan, s *data.Struct, depth int) (_ []byte, err error) {
 	if s.Schema() != p.schema && !e.equal(s.Schema(), p.schema) {
 		return b, errs.Data.New("Mismatching struct schema")
@@ -220,6 +231,7 @@ func root(s *data.Schema) *data.Schema {
 	return s
 }
 
+// appendArray writes one block with a positive count, and the 0 that ends the array.
 func (e *encoder) appendArray(b []byte, p *plan, list []any, depth int) (_ []byte, err error) {
 	if len(list) > 0 {
 		b = binary.AppendVarint(b, int64(len(list)))
@@ -232,6 +244,8 @@ func (e *encoder) appendArray(b []byte, p *plan, list []any, depth int) (_ []byt
 	return append(b, 0), nil
 }
 
+// appendMap writes entries in the order of the map, where Java has the order of its HashMap:
+// readers can't tell, and bytes that are compared shouldn't hold maps.
 func (e *encoder) appendMap(b []byte, p *plan, m *data.Map, depth int) (_ []byte, err error) {
 	if m.Len() > 0 {
 		b = binary.AppendVarint(b, int64(m.Len()))
@@ -254,6 +268,7 @@ func (e *encoder) appendMap(b []byte, p *plan, m *data.Map, depth int) (_ []byte
 	return append(b, 0), nil
 }
 
+// appendEntries writes a map as an array of records. The order of key and value is the schema's.
 func (e *encoder) appendEntries(b []byte, p *plan, m *data.Map, depth int) (_ []byte, err error) {
 	if m.Len() > 0 {
 		b = binary.AppendVarint(b, int64(m.Len()))
@@ -291,6 +306,7 @@ func (e *encoder) appendUnion(b []byte, p *plan, s *data.Struct, depth int) ([]b
 	return e.append(b, p, nil, depth)
 }
 
+// decimal is a number as two's complement. Its scale must be the schema's: nothing is rounded.
 func (p *plan) decimal(v any) ([]byte, error) {
 	d, ok := v.(data.Decimal)
 	if !ok {
@@ -304,6 +320,8 @@ func (p *plan) decimal(v any) ([]byte, error) {
 	return raw, err
 }
 
+// appendDecimal writes a decimal as bytes or as a fixed, whose size it must have exactly: neither
+// Java nor this pads with sign bytes. A number of up to 64 bits is written without a big integer.
 func (p *plan) appendDecimal(b []byte, v any) ([]byte, error) {
 	if d, ok := v.(data.Decimal); ok && p.as == kindBytes && p.scaled && d.Scale == p.scale &&
 		d.Unscaled != nil && d.Unscaled.IsInt64() {
@@ -342,6 +360,8 @@ func appendUnscaled(b []byte, n int64) []byte {
 
 var timeNames = map[op]string{opDate: "Date", opTime: "Time", opTimestamp: "Timestamp"}
 
+// appendTime writes a date, time or timestamp. A Date with a time of day, or a Time with a day, is
+// errs.Data.
 func (p *plan) appendTime(b []byte, v any) ([]byte, error) {
 	t, ok := v.(time.Time)
 	if !ok {
@@ -413,6 +433,7 @@ func (e *encoder) anything(b []byte, v any, depth int) (_ []byte, err error) {
 	return b, nil
 }
 
+// anyValue writes the one field that is set, behind its index.
 func (e *encoder) anyValue(b []byte, v any, depth int) (_ []byte, err error) {
 	switch v := v.(type) {
 	case bool:

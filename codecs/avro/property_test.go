@@ -3,10 +3,7 @@ package avro_test
 import (
 	"fmt"
 	"maps"
-	"math/big"
-	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/codecs/avro"
@@ -27,9 +24,10 @@ func configured(t testing.TB, clients registry.Clients, props map[string]string)
 	return c
 }
 
-// shape makes random schemas and values of them.
+// shape makes random schemas that have what Avro alone keeps: names, docs, versions and parameters of
+// any type.
 type shape struct {
-	*rand.Rand
+	*registrytest.Random
 	names int
 }
 
@@ -75,68 +73,6 @@ func (s *shape) schema(depth int) *data.Schema {
 	return b.MustBuild()
 }
 
-func (s *shape) value(c *data.Schema) any {
-	if c.Optional() && s.IntN(4) == 0 {
-		return nil
-	}
-	switch c.Name() {
-	case data.DecimalName:
-		scale, _ := data.DecimalScale(c)
-		n := new(big.Int).SetInt64(s.Int64() - s.Int64())
-		if s.IntN(4) == 0 {
-			n.Mul(n, n)
-		}
-		return data.Decimal{Unscaled: n, Scale: scale}
-	case data.DateName:
-		return time.UnixMilli(int64(s.IntN(40000)-20000) * 86_400_000).UTC()
-	case data.TimeName:
-		return time.UnixMilli(int64(s.IntN(86_400_000))).UTC()
-	case data.TimestampName:
-		return time.UnixMilli(s.Int64() >> 20).UTC()
-	}
-	switch c.Type() {
-	case data.Int8:
-		return int8(s.Int())
-	case data.Int16:
-		return int16(s.Int())
-	case data.Int32:
-		return int32(s.Int())
-	case data.Int64:
-		return s.Int64() - s.Int64()
-	case data.Float32:
-		return s.Float32()
-	case data.Float64:
-		return s.NormFloat64()
-	case data.Boolean:
-		return s.IntN(2) == 0
-	case data.String:
-		return string([]rune("aé日😀z")[:s.IntN(6)])
-	case data.Bytes:
-		return make([]byte, s.IntN(5))
-	case data.Array:
-		list := make([]any, s.IntN(4))
-		for i := range list {
-			list[i] = s.value(c.ValueSchema())
-		}
-		return list
-	case data.MapType:
-		m := data.NewMap(3)
-		for i := range s.IntN(4) {
-			if c.KeySchema().Type() == data.String {
-				m.Put(fmt.Sprint("k", i), s.value(c.ValueSchema()))
-			} else {
-				m.Put(int32(i), s.value(c.ValueSchema()))
-			}
-		}
-		return m
-	}
-	st := data.NewStruct(c)
-	for i, f := range c.Fields() {
-		st.SetAt(i, s.value(f.Schema))
-	}
-	return st
-}
-
 // versioned is a schema with the version that the registry gives to what has none.
 func versioned(c *data.Schema) *data.Schema {
 	if _, ok := c.Version(); ok || c.Optional() {
@@ -159,11 +95,11 @@ func versioned(c *data.Schema) *data.Schema {
 // Whatever Avro can hold comes back as it was, its schema too.
 func TestRoundTrips(t *testing.T) {
 	for seed := range uint64(2000) {
-		s := &shape{Rand: rand.New(rand.NewPCG(seed, 1))}
+		s := &shape{Random: registrytest.NewRandom(seed, false)}
 		schema := s.schema(0)
 		c := configured(t, registrytest.NewFake(), map[string]string{"auto.register.schemas": "true"})
 		for range 3 {
-			value := s.value(schema)
+			value := s.Value(schema)
 			b, err := c.FromConnect("t", schema, value)
 			if err != nil {
 				t.Fatalf("seed %d: %s %s: %v", seed, schema, data.Text(value), err)
