@@ -21,7 +21,7 @@ func ApicurioPlugin(clients registry.Clients) codecs.Plugin {
 	def := configDef()
 	return codecs.Plugin{
 		Descriptor: plugin.Descriptor{
-			Class: ApicurioClass, Version: version,
+			Class: ApicurioClass, Version: registry.Version,
 			Config: config.NewDef(),
 		},
 		New: func() codecs.Converter { return &apicurio{converter{def: def, clients: clients}} },

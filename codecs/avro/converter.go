@@ -13,9 +13,6 @@ import (
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
-// version is the release whose behaviour the converter has.
-const version = "8.1.1"
-
 // Class is the converter's class name.
 const Class = "io.confluent.connect.avro.AvroConverter"
 
@@ -29,6 +26,9 @@ const (
 	reflectionKey = "schema.reflection"
 )
 
+// configDef holds the converter's own settings beside those of all registry converters. Two are
+// there to be refused or to fail as they do in Java: avro.use.logical.type.converters reads no
+// dates, schema.reflection needs classes.
 func configDef() *config.Def {
 	return registry.Def(
 		registry.Flag(enhancedKey, false), registry.Flag(registry.ScrubKey, false), registry.Flag(metaKey, true),
@@ -42,12 +42,15 @@ func configDef() *config.Def {
 func Plugin(clients registry.Clients) codecs.Plugin {
 	def := configDef()
 	return codecs.Plugin{
-		Descriptor: plugin.Descriptor{Class: Class, Version: version, Config: config.NewDef()},
+		Descriptor: plugin.Descriptor{Class: Class, Version: registry.Version, Config: config.NewDef()},
 		New:        func() codecs.Converter { return &converter{def: def, clients: clients} },
 	}
 }
 
 // converter converts keys or values.
+// Everything that depends on a schema is kept in two caches of schemas.cache.config entries, with
+// the last entry before them, so that a topic of one schema costs a comparison of pointers per
+// record. One goroutine uses it, as one task does; what tasks share is the registry's client.
 type converter struct {
 	def     *config.Def
 	clients registry.Clients
@@ -70,6 +73,7 @@ type converter struct {
 	reflect bool             // schema.reflection
 }
 
+// writeKey counts the topic because the subject, and so the schema to write with, depends on it.
 type writeKey struct {
 	topic  string
 	schema *data.Schema
@@ -101,6 +105,7 @@ func (c *converter) Configure(props map[string]string, isKey bool) error {
 	return nil
 }
 
+// readOptions are the settings that the mapping of schemas and values depends on.
 func readOptions(v config.Values) options {
 	return options{
 		enhanced: v.Bool(enhancedKey), generalized: v.Bool(registry.GeneralizedSumKey),
@@ -124,6 +129,8 @@ func (c *converter) parse(s registry.Schema) (*schema, error) {
 	return parseSchema(s.Text, before...)
 }
 
+// compatible is the check of latest.compatibility.strict and id.compatibility.strict: whether the
+// registry's schema can read what ours writes, by Avro's own rules of resolution.
 func (c *converter) compatible(r, w registry.Schema) (bool, error) {
 	reader, err := c.parse(r)
 	if err != nil {
@@ -142,6 +149,8 @@ func (c *converter) FromConnect(topic string, schema *data.Schema, value any) ([
 }
 
 // FromConnectWithHeaders implements codecs.HeaderAware. The result is part of a larger buffer.
+// Null is Kafka's null where the schema is optional or there is none; for a required schema it is
+// errs.Data, though a default may stand there: AvroConverter looks at the value alone.
 func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string,
 	schema *data.Schema, value any,
 ) ([]byte, error) {
@@ -212,6 +221,9 @@ func (c *converter) writer(topic string, schema *data.Schema, value any) (*write
 	return w, nil
 }
 
+// newWriter makes the schema and asks the registry for the one to write with. The value is tried
+// first, since a value that doesn't fit must not leave its schema behind; only what Avro itself
+// refuses (unwritable) comes after registering, as it does in Java.
 func (c *converter) newWriter(topic string, schema *data.Schema, value any) (*writer, error) {
 	own, err := c.options.fromSchema(schema)
 	if err != nil {

@@ -15,6 +15,8 @@ import (
 )
 
 // decoder reads values. Strings and bytes share the payload's memory.
+// Errors are plain ones, which the converter wraps as Java's SerializationException, but for those
+// of a value that Avro has read and Connect has no place for, which are errs.Data.
 type decoder struct {
 	src []byte
 	pos int
@@ -26,6 +28,7 @@ type decoder struct {
 // maxFree bounds the elements without bytes in one value.
 const maxFree = 1 << 16
 
+// reset starts a payload.
 func (d *decoder) reset(src []byte) { d.src, d.pos, d.free = src, 0, maxFree }
 
 var errEnd = fmt.Errorf("the value ends early: %w", io.ErrUnexpectedEOF)
@@ -89,6 +92,9 @@ func (d *decoder) sized() ([]byte, error) {
 }
 
 // block is the number of elements in the next block of an array or map, 0 at its end.
+// A negative count has the block's size in bytes behind it, which Java's writer never writes and
+// which is only passed over. minSize is what an element takes at least: a count that the rest of
+// the payload can't hold is refused before anything is set aside for it.
 func (d *decoder) block(minSize int) (int, error) {
 	n, err := d.long()
 	if err != nil {
@@ -167,6 +173,7 @@ func (d *decoder) value(p *readPlan, depth int) (any, error) {
 	return d.large(p, depth+1)
 }
 
+// large reads what may hold other values, and what is rare. Only it counts the depth.
 func (d *decoder) large(p *readPlan, depth int) (any, error) {
 	if depth > maxNesting {
 		return nil, fmt.Errorf("values are %w", errNesting)
@@ -260,6 +267,8 @@ func (p *readPlan) text(b []byte) (any, error) {
 	return nil, fmt.Errorf("bytes can't be read as %s", p.schema.Name())
 }
 
+// decimal reads two's complement, most significant byte first. Java has no number of no bytes, and
+// so that is an error.
 func decimal(b []byte, scale int32) (any, error) {
 	if len(b) == 0 {
 		return nil, errors.New("Zero length BigInteger")
@@ -274,6 +283,8 @@ func decimal(b []byte, scale int32) (any, error) {
 	return data.Decimal{Unscaled: big.NewInt(n), Scale: scale}, nil
 }
 
+// structOf reads the writer's fields in their order, and then sets the reader's defaults. Without
+// a Connect schema the record is one that the reader doesn't have, and is passed over.
 func (d *decoder) structOf(p *readPlan, depth int) (any, error) {
 	if p.schema == nil {
 		for i := range p.steps {
@@ -303,6 +314,7 @@ func (d *decoder) structOf(p *readPlan, depth int) (any, error) {
 // room bounds what is set aside for elements that are still to be read.
 func room(n int) int { return min(n, 1<<12) }
 
+// array reads block after block until one of no elements.
 func (d *decoder) array(p *readPlan, depth int) (any, error) {
 	list := []any{}
 	for {
@@ -324,6 +336,7 @@ func (d *decoder) array(p *readPlan, depth int) (any, error) {
 	}
 }
 
+// mapOf reads a map. Of equal keys the last counts, as in Java's HashMap.
 func (d *decoder) mapOf(p *readPlan, depth int) (any, error) {
 	var m *data.Map
 	for {
@@ -351,6 +364,7 @@ func (d *decoder) mapOf(p *readPlan, depth int) (any, error) {
 	}
 }
 
+// entries reads a map that is an array of records: how maps are written whose keys aren't strings.
 func (d *decoder) entries(p *readPlan, depth int) (any, error) {
 	m := data.NewMap(0)
 	for {
@@ -416,6 +430,8 @@ var anyPlans = [...]*readPlan{
 	anyInt:   {op: readInt}, anyLong: {op: readLong}, anyString: {op: readString},
 }
 
+// anyField reads the i-th field of anything. A map is an array of entries that hold anything
+// twice.
 func (d *decoder) anyField(i, depth int) (any, error) {
 	if i < len(anyPlans) {
 		return d.value(anyPlans[i], depth)

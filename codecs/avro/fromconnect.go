@@ -56,6 +56,8 @@ type options struct {
 // is set.
 var anything = anythingSchema()
 
+// anythingSchema makes io.confluent.connect.avro.Anything as AvroData does, which holds itself in
+// arrays and maps.
 func anythingSchema() *schema {
 	any := &schema{kind: kindRecord, name: name{"Anything", namespace}}
 	entry := &schema{kind: kindRecord, name: name{mapEntryName, namespace}}
@@ -91,8 +93,11 @@ func (o options) fromSchema(s *data.Schema) (*schema, error) {
 	return m.schema(s, false, 0)
 }
 
+// param is a parameter of a Connect schema, on which most of the mapping depends.
 func param(s *data.Schema, name string) (string, bool) { return s.Parameter(name) }
 
+// isUnion reports whether a struct stands for a union: by its name, or by the parameter that
+// generalized.sum.type.support uses.
 func isUnion(s *data.Schema) bool {
 	if s.Type() != data.StructType {
 		return false
@@ -132,6 +137,8 @@ func (m *maker) schema(s *data.Schema, bare bool, depth int) (*schema, error) {
 	return m.nullable(s, base, bare)
 }
 
+// nullable puts null beside the schema. It stands first, but behind a type with a default: Avro
+// takes a default for the first branch only. A struct's default isn't moved, as in Java.
 func (m *maker) nullable(s *data.Schema, base *schema, bare bool) (*schema, error) {
 	switch {
 	case !s.Optional() || bare:
@@ -142,6 +149,7 @@ func (m *maker) nullable(s *data.Schema, base *schema, bare bool) (*schema, erro
 	return union(primitive(kindNull), base)
 }
 
+// base makes the schema without null and without attributes.
 func (m *maker) base(s *data.Schema, depth int) (*schema, error) {
 	switch s.Type() {
 	case data.Boolean:
@@ -197,6 +205,8 @@ func (m *maker) split(text string) (name, error) {
 	return newName(strings.TrimSuffix(text, "."), "")
 }
 
+// enum makes an enum of a STRING's parameters. The order of the symbols is that of the parameters,
+// and counts: it is the index that is written.
 func (m *maker) enum(s *data.Schema) (*schema, error) {
 	prefix := avroEnum
 	if m.generalized {
@@ -225,6 +235,7 @@ func (m *maker) enum(s *data.Schema) (*schema, error) {
 	return e, checkEnum(e)
 }
 
+// optionalParam is a parameter as Avro's doc, where an empty text isn't the same as none.
 func optionalParam(s *data.Schema, name string) *string {
 	if v, ok := param(s, name); ok {
 		return &v
@@ -232,6 +243,8 @@ func optionalParam(s *data.Schema, name string) *string {
 	return nil
 }
 
+// bytes makes bytes, or a fixed where the schema has a name and a size. Scale and precision come
+// before the connect.* attributes and logicalType after them: the order is a part of the text.
 func (m *maker) bytes(s *data.Schema) (*schema, error) {
 	base := primitive(kindBytes)
 	if size, ok := param(s, fixedSizeParam); ok && s.Name() != "" {
@@ -278,6 +291,8 @@ func (o options) plainMap(s *data.Schema) bool {
 	return k != nil && k.Type() == data.String && (!k.Optional() || o.optionalMapKeys)
 }
 
+// mapOf makes a map of string keys, else an array of entries. Without allow.optional.map.keys
+// optional string keys are entries too, since Avro's keys can't be null.
 func (m *maker) mapOf(s *data.Schema, depth int) (*schema, error) {
 	if m.plainMap(s) {
 		elem, err := m.schema(s.ValueSchema(), false, depth+1)
@@ -304,6 +319,7 @@ func (m *maker) mapOf(s *data.Schema, depth int) (*schema, error) {
 	return &schema{kind: kindArray, elem: entry}, nil
 }
 
+// union makes the union that a struct stands for, a branch for each field.
 func (m *maker) union(s *data.Schema, bare bool, depth int) (*schema, error) {
 	var branches []*schema
 	if s.Optional() && !bare {
@@ -351,6 +367,8 @@ func required(s *data.Schema) *data.Schema {
 	return made
 }
 
+// record makes a record. Structs without a name are ConnectDefault, ConnectDefault2 and so on, by
+// what they hold: equal ones share a number, as a name may be defined only once.
 func (m *maker) record(s *data.Schema, depth int) (*schema, error) {
 	r := &schema{kind: kindRecord}
 	var err error
@@ -445,6 +463,8 @@ func (m *maker) attributes(base *schema, s *data.Schema) error {
 	return nil
 }
 
+// connectAttributes adds what connect.meta.data=true keeps, in AvroData's order: doc, version,
+// parameters, default, name, type.
 func (m *maker) connectAttributes(base *schema, s *data.Schema) error {
 	if s.Doc() != "" {
 		base.addProp(propDoc, stringNode(s.Doc()))

@@ -35,6 +35,8 @@ type node struct {
 	members []member
 }
 
+// member is a name with its value; of equal names the last value counts, at the place of the
+// first.
 type member struct {
 	name  string
 	value node
@@ -59,6 +61,7 @@ func parseNode(text string) (node, error) {
 	return n, nil
 }
 
+// readNode reads a value with its depth bounded, since readers of schemas call themselves.
 func readNode(d *json.Decoder, depth int) (n node, err error) {
 	if depth > maxNesting {
 		return n, errNesting
@@ -101,6 +104,7 @@ func readItems(d *json.Decoder, depth int) (node, error) {
 	return n, err
 }
 
+// readMembers reads an object, in the order of the text.
 func readMembers(d *json.Decoder, depth int) (node, error) {
 	n := node{kind: nodeObject}
 	for d.More() {
@@ -127,6 +131,7 @@ func numberNode(text string) node {
 	return floatNode(f)
 }
 
+// floatNode prints the number as Java's Double.toString does: 1.0E10, not 1e+10.
 func floatNode(f float64) node { return node{kind: nodeFloat, text: java.Float64Text(f)} }
 
 func intNode(n int64) node { return node{kind: nodeInt, text: strconv.FormatInt(n, 10)} }

@@ -23,6 +23,8 @@ func parseSchema(text string, before ...string) (*schema, error) {
 	return p.text(text)
 }
 
+// text parses one schema. Names that were defined before are known to it, which is how references
+// work.
 func (p *parser) text(text string) (*schema, error) {
 	n, err := parseNode(text)
 	if err != nil {
@@ -40,6 +42,7 @@ var (
 	fieldReserved = []string{"default", "doc", "name", "order", "type", "aliases"}
 )
 
+// schema reads a name, a union or an object. space is the namespace around it.
 func (p *parser) schema(n *node, space string, depth int) (*schema, error) {
 	if depth > maxNesting {
 		return nil, errNesting
@@ -75,6 +78,7 @@ func (p *parser) schema(n *node, space string, depth int) (*schema, error) {
 	return s, nil
 }
 
+// properties are the attributes that Avro has no meaning for, in order.
 func properties(n *node, reserved []string) (props []member) {
 	for _, m := range n.members {
 		if !slices.Contains(reserved, m.name) {
@@ -104,6 +108,8 @@ func (p *parser) typed(n *node, t, space string, depth int) (*schema, error) {
 	return nil, nil
 }
 
+// reference finds a type by its name: a primitive, one of the namespace around it, or one without
+// namespace.
 func (p *parser) reference(text, space string) (*schema, error) {
 	if k, ok := primitives[text]; ok {
 		return primitive(k), nil
@@ -121,6 +127,7 @@ func (p *parser) reference(text, space string) (*schema, error) {
 	return nil, fmt.Errorf("Undefined schema: %s", n.full())
 }
 
+// union reads the branches; that two of them can't be told apart is an error.
 func (p *parser) union(n *node, space string, depth int) (*schema, error) {
 	branches := make([]*schema, len(n.items))
 	for i := range n.items {
@@ -133,6 +140,7 @@ func (p *parser) union(n *node, space string, depth int) (*schema, error) {
 	return union(branches...)
 }
 
+// container reads an array (items) or a map (values).
 func (p *parser) container(n *node, k kind, attribute, space string, depth int) (*schema, error) {
 	inner, ok := n.get(attribute)
 	if !ok {
@@ -172,6 +180,7 @@ func (p *parser) define(n *node, s *schema, space string) (err error) {
 	return nil
 }
 
+// optionalText is an attribute that is a string; what isn't one counts as missing, as in Java.
 func optionalText(n *node, name string) *string {
 	if v, ok := n.get(name); ok && v.kind == nodeString {
 		return &v.text
@@ -179,6 +188,7 @@ func optionalText(n *node, name string) *string {
 	return nil
 }
 
+// texts are the strings in an array; others are passed over.
 func texts(n *node, name string) (all []string) {
 	if v, ok := n.get(name); ok {
 		for _, i := range v.items {
@@ -190,6 +200,7 @@ func texts(n *node, name string) (all []string) {
 	return all
 }
 
+// enum reads an enum with its symbols.
 func (p *parser) enum(n *node, space string) (*schema, error) {
 	s := &schema{kind: kindEnum}
 	if err := p.define(n, s, space); err != nil {
@@ -204,6 +215,7 @@ func (p *parser) enum(n *node, space string) (*schema, error) {
 	return s, checkEnum(s)
 }
 
+// checkEnum refuses symbols that are no names or come twice, and a default that is none of them.
 func checkEnum(s *schema) error {
 	seen := map[string]bool{}
 	for _, symbol := range s.symbols {
@@ -222,6 +234,7 @@ func checkEnum(s *schema) error {
 	return nil
 }
 
+// fixed reads a fixed, whose size is bounded since a reader sets it aside.
 func (p *parser) fixed(n *node, space string) (*schema, error) {
 	s := &schema{kind: kindFixed}
 	if err := p.define(n, s, space); err != nil {
@@ -242,6 +255,8 @@ func (p *parser) fixed(n *node, space string) (*schema, error) {
 // maxFixed bounds the size of a fixed.
 const maxFixed = 1 << 30
 
+// record reads a record. Its name is known while its fields are read, for records within
+// themselves.
 func (p *parser) record(n *node, isError bool, space string, depth int) (*schema, error) {
 	s := &schema{kind: kindRecord, isError: isError}
 	if err := p.define(n, s, space); err != nil {
@@ -264,6 +279,8 @@ func (p *parser) record(n *node, isError bool, space string, depth int) (*schema
 	return s, nil
 }
 
+// field reads a field. Texts such as "NaN" are defaults of floating point; that a default fits its
+// type is only checked by checkNames, as readers are lenient.
 func (p *parser) field(n *node, in *schema, depth int) (f field, err error) {
 	given, ok := n.get("name")
 	if n.kind != nodeObject || !ok || given.kind != nodeString {

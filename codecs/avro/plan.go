@@ -65,6 +65,8 @@ type fieldPlan struct {
 	def  any // what stands for null
 }
 
+// planKey tells plans apart: one Connect schema may be written in different places with different
+// schemas.
 type planKey struct {
 	schema *data.Schema
 	own    *schema
@@ -78,11 +80,14 @@ type planner struct {
 	done map[planKey]*plan
 }
 
+// plan makes the plan for values of c, whose Avro schema is own, written with target: the same, or
+// the registry's, whose fields are paired by name. Java pairs them by place.
 func (o options) plan(c *data.Schema, own, target *schema) *plan {
 	p := planner{options: o, done: map[planKey]*plan{}}
 	return p.plan(c, own, target, false)
 }
 
+// zigzag is an index as Avro writes it.
 func zigzag(n int64) []byte { return binary.AppendVarint(nil, n) }
 
 // plan is the plan for the Connect schema c, whose Avro schema is own, written as target. bare is
@@ -166,6 +171,7 @@ var opsByType = [...]op{
 	data.StructType: opStruct,
 }
 
+// typed sets the operation by the type, and pairs what is within.
 func (p *planner) typed(made *plan, c *data.Schema, own, target *schema) {
 	made.op = opsByType[c.Type()]
 	switch target.kind {
@@ -194,6 +200,7 @@ func (p *planner) typed(made *plan, c *data.Schema, own, target *schema) {
 	}
 }
 
+// entries plans a map as an array of records of key and value, in either order.
 func (p *planner) entries(made *plan, c *data.Schema, own, target *schema) {
 	made.op = opEntries
 	entry := target.elem
@@ -261,4 +268,5 @@ type unwritable struct{ error }
 
 func (u unwritable) Unwrap() error { return u.error }
 
+// errNull is AvroData's error for null where the schema is required.
 func errNull() error { return errs.Data.New("Found null value for non-optional schema") }

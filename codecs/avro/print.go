@@ -23,6 +23,8 @@ type printer struct {
 
 func (p *printer) str(lead, s string) { p.b = appendText(append(p.b, lead...), s) }
 
+// schema prints in Java's order of attributes: type, name, namespace, doc, what the type has, all
+// other attributes, aliases.
 func (p *printer) schema(s *schema, space string) {
 	switch {
 	case s.kind == kindUnion:
@@ -95,6 +97,7 @@ func (p *printer) reference(n name, space string) {
 	p.str("", n.full())
 }
 
+// head prints what names a schema; the namespace only where it isn't the one around it.
 func (p *printer) head(s *schema, space string) {
 	p.known[s.name.full()] = true
 	p.str(`,"name":`, s.name.short)
@@ -106,6 +109,7 @@ func (p *printer) head(s *schema, space string) {
 	}
 }
 
+// fields prints a record's fields. Their types are in the namespace of the record.
 func (p *printer) fields(s *schema) {
 	p.b = append(p.b, `,"fields":[`...)
 	for i := range s.fields {

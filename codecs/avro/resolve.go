@@ -104,6 +104,7 @@ func (r *reader) resolve(writer, as *schema, c *data.Schema) *readPlan {
 	return rs.plan(writer, as, c)
 }
 
+// failPlan makes a plan that fails when it is reached, which a value may never do.
 func failPlan(format string, args ...any) *readPlan {
 	return &readPlan{op: readFail, err: fmt.Errorf(format, args...)}
 }
@@ -114,6 +115,7 @@ func mismatch(format string, args ...any) *readPlan {
 	return &readPlan{op: readFail, err: errs.Data.New(format, args...)}
 }
 
+// plan makes a plan, or finds the one that is made or under way.
 func (r *resolver) plan(w, as *schema, c *data.Schema) *readPlan {
 	key := resolveKey{w, as, c}
 	if p := r.done[key]; p != nil {
@@ -199,6 +201,7 @@ func matchBranch(w, as *schema) int {
 	return -1
 }
 
+// hasAlias reports whether the reader's schema goes by the writer's name too.
 func hasAlias(s *schema, n name) bool {
 	return slices.Contains(s.aliases, n)
 }
@@ -272,6 +275,7 @@ func (r *resolver) value(p *readPlan, w, as *schema, c *data.Schema) *readPlan {
 	return out
 }
 
+// elemOf is the schema of elements, nil for what is passed over.
 func elemOf(c *data.Schema) *data.Schema {
 	if c == nil {
 		return nil
@@ -279,10 +283,13 @@ func elemOf(c *data.Schema) *data.Schema {
 	return c.ValueSchema()
 }
 
+// sameName compares names as Avro's resolution does: the short one is enough.
 func sameName(w, as *schema) bool {
 	return w.name == as.name || w.name.short == as.name.short || hasAlias(as, w.name)
 }
 
+// intoOf is what a number or bytes become: by the logical name first, then by the type, then by
+// Avro's promotion.
 func intoOf(as, w kind, c *data.Schema) into {
 	if c == nil {
 		return intoSame
@@ -318,6 +325,8 @@ func intoOf(as, w kind, c *data.Schema) into {
 	return intoSame
 }
 
+// enum maps the writer's symbols. One that the reader lacks is its default, and without that fails
+// when it is read.
 func (r *resolver) enum(out *readPlan, w, as *schema) {
 	if w != as && !sameName(w, as) {
 		*out = *failPlan("Found %s, expecting %s", w.branchName(), as.branchName())
@@ -338,6 +347,8 @@ func (r *resolver) enum(out *readPlan, w, as *schema) {
 	}
 }
 
+// entries plans a map that is an array of records, with key and value in either order on each
+// side.
 func (r *resolver) entries(out *readPlan, w, as *schema, c *data.Schema) *readPlan {
 	key, value := w.elem.fieldIndex("key"), w.elem.fieldIndex("value")
 	asKey, asValue := as.elem.fieldIndex("key"), as.elem.fieldIndex("value")
@@ -395,6 +406,7 @@ func (r *resolver) fields(p, out *readPlan, w, as *schema, c *data.Schema) {
 	}
 }
 
+// fieldOf is the schema of a field, nil for what is passed over.
 func fieldOf(c *data.Schema, at int) *data.Schema {
 	if c == nil {
 		return nil
@@ -458,6 +470,7 @@ func (c compat) ok(r, w *schema) bool {
 	return c[pair]
 }
 
+// compare follows Avro's SchemaCompatibility: a writer's union needs all branches, a reader's one.
 func (c compat) compare(r, w *schema) bool {
 	switch {
 	case w.kind == kindUnion:
@@ -490,6 +503,7 @@ func (c compat) compare(r, w *schema) bool {
 	return true
 }
 
+// compatibleEnum wants every symbol of the writer, or a default.
 func compatibleEnum(r, w *schema) bool {
 	has := map[string]bool{}
 	for _, s := range r.symbols {
@@ -503,6 +517,7 @@ func compatibleEnum(r, w *schema) bool {
 	return true
 }
 
+// fields wants every field of the reader, by name or alias, in the writer, or a default.
 func (c compat) fields(r, w *schema) bool {
 	for i := range r.fields {
 		f := &r.fields[i]

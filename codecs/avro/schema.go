@@ -57,6 +57,7 @@ type schema struct {
 	isError     bool     // "error" instead of "record"
 }
 
+// field is a record's field. def is nil for none, which isn't the same as the default null.
 type field struct {
 	name    string
 	schema  *schema
@@ -180,6 +181,7 @@ func (s *schema) nullable() (other *schema, ok bool) {
 // validDefault reports whether Avro takes the JSON as a default of the schema; nil is no JSON.
 func (s *schema) validDefault(def *node) bool { return s.validAt(def, 0) }
 
+// validAt is Avro 1.11's check: a default of a union may be one of any branch.
 func (s *schema) validAt(def *node, depth int) bool {
 	if def == nil || depth > maxNesting {
 		return false
@@ -227,6 +229,7 @@ func (s *schema) validAt(def *node, depth int) bool {
 	return true
 }
 
+// validAll checks the elements or members of a default.
 func (s *schema) validAll(def *node, depth int) bool {
 	for i := range def.items {
 		if !s.validAt(&def.items[i], depth+1) {

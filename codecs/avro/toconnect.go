@@ -23,6 +23,7 @@ const maxMade = 100_000
 // open are the records that a schema is within.
 type open map[*schema]*openRecord
 
+// openRecord is a record that is being read: a place within it refers to its builder.
 type openRecord struct{ builder *data.Builder }
 
 // place is where an Avro schema stands: what the field or union around it says.
@@ -50,8 +51,12 @@ func isAnything(s *schema) bool {
 
 var anythingText = anything.text()
 
+// isNumber reports whether Jackson's isNumber would.
 func isNumber(n *node) bool { return n.kind == nodeInt || n.kind == nodeFloat }
 
+// schema makes the Connect schema at one place. A union of null and one other is that other,
+// optional; it loses the registry's version, as in Java, since the version is given to a union's
+// struct alone.
 func (r *reader) schema(s *schema, at place, within open, depth int) (*data.Schema, error) {
 	if depth > maxNesting {
 		return nil, errs.Data.New("schema %s: %v", s.name.full(), errNesting)
@@ -82,6 +87,8 @@ func (r *reader) schema(s *schema, at place, within open, depth int) (*data.Sche
 	return b.Build()
 }
 
+// builder starts the schema of a type. Logical types that aren't mapped (micros, uuid, local-
+// timestamp) are the plain type, with no unit converted.
 func (r *reader) builder(s *schema, within open, depth int) (*data.Builder, error) {
 	switch s.kind {
 	case kindBoolean:
@@ -119,6 +126,7 @@ func (r *reader) builder(s *schema, within open, depth int) (*data.Builder, erro
 	return nil, errs.Data.New("Standalone null schemas are not supported by this converter")
 }
 
+// intBuilder takes connect.type only where there is no logicalType; an unknown one is errs.Data.
 func intBuilder(s *schema) (*data.Builder, error) {
 	logical, hasLogical := s.prop(propLogical)
 	if hasLogical && logical.kind == nodeString {
@@ -143,6 +151,8 @@ func intBuilder(s *schema) (*data.Builder, error) {
 	return nil, errs.Data.New("Connect type annotation for Avro int field is null")
 }
 
+// bytesBuilder makes BYTES or Decimal. A scale that is missing is 0; a precision of 64, the
+// default, is not kept.
 func bytesBuilder(s *schema) (*data.Builder, error) {
 	b := data.NewBuilder(data.Bytes)
 	if strings.EqualFold(s.propText(propLogical), "decimal") {
@@ -169,6 +179,8 @@ func bytesBuilder(s *schema) (*data.Builder, error) {
 	return b, nil
 }
 
+// enumBuilder makes a STRING with a parameter for each symbol, by which it can be written as an
+// enum again.
 func (r *reader) enumBuilder(s *schema) *data.Builder {
 	b := data.NewBuilder(data.String)
 	if r.meta {
@@ -189,6 +201,7 @@ func (r *reader) enumBuilder(s *schema) *data.Builder {
 	return b
 }
 
+// enumDocs keeps doc and default of an enum as parameters.
 func (r *reader) enumDocs(b *data.Builder, s *schema) {
 	switch {
 	case r.discardDocs && s.doc != nil:
@@ -212,6 +225,7 @@ func isEntry(s *schema) bool {
 	return s.name == name{mapEntryName, namespace} || s.propText(propInternal) == mapEntryName
 }
 
+// arrayBuilder makes an ARRAY, or the MAP that an array of entries is.
 func (r *reader) arrayBuilder(s *schema, within open, depth int) (*data.Builder, error) {
 	if !isEntry(s.elem) {
 		elem, err := r.schema(s.elem, place{}, within, depth+1)
@@ -235,6 +249,8 @@ func (r *reader) arrayBuilder(s *schema, within open, depth int) (*data.Builder,
 	return data.MapOf(k, v), nil
 }
 
+// recordBuilder makes a STRUCT. Docs become parameters, not Doc, unless discard.type.doc.default
+// is set.
 func (r *reader) recordBuilder(s *schema, within open, depth int) (*data.Builder, error) {
 	b := data.NewBuilder(data.StructType)
 	within[s] = &openRecord{builder: b}
@@ -257,6 +273,9 @@ func (r *reader) recordBuilder(s *schema, within open, depth int) (*data.Builder
 	return b, nil
 }
 
+// unionBuilder makes the struct with a field for each branch. The number in the name of a
+// generalized union is the converter's, so that it depends on what was read before: Java's own
+// habit.
 func (r *reader) unionBuilder(s *schema, within open, depth int) (*data.Builder, error) {
 	unionName := avroUnion
 	b := data.NewBuilder(data.StructType)
@@ -337,6 +356,8 @@ func (r *reader) describe(b *data.Builder, s *schema, at place) error {
 	return nil
 }
 
+// describeDoc sets Doc: of connect.doc or, with discard.type.doc.default, of the field's or type's
+// own.
 func (r *reader) describeDoc(b *data.Builder, s *schema, at place) {
 	doc, ok := s.prop(propDoc)
 	switch {
@@ -349,6 +370,9 @@ func (r *reader) describeDoc(b *data.Builder, s *schema, at place) {
 	}
 }
 
+// describeVersion sets the version: connect.version wins over the registry's. A logical type has
+// version 1 already and takes no other, so that such a top-level schema can't be read once it is
+// version 2 of its subject.
 func describeVersion(b *data.Builder, s *schema, at place) error {
 	version := int64(at.version)
 	has := at.version > 0
@@ -390,6 +414,7 @@ func builtin(s *schema) string {
 	return ""
 }
 
+// describeName sets the name, which may not be another than that of a logical type.
 func describeName(b *data.Builder, s *schema, schemaName string) error {
 	if own := builtin(s); own != "" {
 		if own != schemaName {
@@ -401,6 +426,7 @@ func describeName(b *data.Builder, s *schema, schemaName string) error {
 	return nil
 }
 
+// describeParams sets connect.parameters, and all attributes whose name begins with avro.
 func describeParams(b *data.Builder, s *schema) error {
 	if params, ok := s.prop(propParams); ok {
 		if params.kind != nodeObject {

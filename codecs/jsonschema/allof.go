@@ -90,6 +90,8 @@ func (c *connecting) allOf(m *model, version int32, optional bool) (*data.Schema
 	return c.schema(chosen, version, optional)
 }
 
+// mergedStruct makes a struct of the merged properties. It has no name: none of the parts' titles
+// is that of the whole.
 func (c *connecting) mergedStruct(m *model, g *merged, optional bool) (*data.Schema, error) {
 	b := data.NewBuilder(data.StructType)
 	place := &structOf{builder: b}

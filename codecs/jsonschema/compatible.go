@@ -83,6 +83,7 @@ type comparison struct {
 // maxSteps bounds the comparisons, which unions in unions multiply.
 const maxSteps = 200_000
 
+// add notes a finding in the words of the registry's answer.
 func (c *comparison) add(path, what string) {
 	c.found = append(c.found, "{errorType:\""+what+"\", description:\"The reader's schema differs at path '"+path+"'\"}")
 }
@@ -94,6 +95,7 @@ func (c *comparison) try(path string, original, update *model) *comparison {
 	return sub
 }
 
+// followed is what a reference leads to; one that leads to itself is given up.
 func followed(m *model) *model {
 	for range maxSchemaDepth {
 		if m == nil || m.kind != kReference {
@@ -104,6 +106,8 @@ func followed(m *model) *model {
 	return m
 }
 
+// schema compares what was read (original) with what reads now (update). Schemas under comparison
+// count as compatible, so that those that hold themselves come to an end.
 func (c *comparison) schema(path string, original, update *model) {
 	if c.steps == nil {
 		c.steps = new(int)
@@ -177,6 +181,7 @@ func (c *comparison) asPart(path string, original, update *model) bool {
 	return false
 }
 
+// sameValue compares JSON by its text, in which 1 and 1.0 differ, as for Java's equals.
 func sameValue(a, b any) bool { return string(appendJSON(nil, a)) == string(appendJSON(nil, b)) }
 
 // limit is a keyword's number, false if there is none.
@@ -201,6 +206,7 @@ func (c *comparison) most(path, keyword, name string, original, update *model) {
 	}
 }
 
+// least is most for a lower limit.
 func (c *comparison) least(path, keyword, name string, original, update *model) {
 	before, had := limit(original, keyword)
 	after, has := limit(update, keyword)
@@ -212,6 +218,8 @@ func (c *comparison) least(path, keyword, name string, original, update *model) 
 	}
 }
 
+// text compares strings. Whether one pattern allows more than another isn't known: any change is
+// one too many.
 func (c *comparison) text(path string, original, update *model) {
 	c.most(path, "maxLength", "MAX_LENGTH", original, update)
 	c.least(path, "minLength", "MIN_LENGTH", original, update)
@@ -225,6 +233,8 @@ func (c *comparison) text(path string, original, update *model) {
 	}
 }
 
+// number compares limits; multipleOf may become a divisor of itself, and number may not become
+// integer.
 func (c *comparison) number(path string, original, update *model) {
 	c.most(path, "maximum", "MAXIMUM", original, update)
 	c.least(path, "minimum", "MINIMUM", original, update)
@@ -245,6 +255,7 @@ func (c *comparison) number(path string, original, update *model) {
 	}
 }
 
+// enum allows more values, not fewer.
 func (c *comparison) enum(path string, original, update *model) {
 	has := func(list []any, v any) bool {
 		return slices.ContainsFunc(list, func(o any) bool { return sameValue(o, v) })
@@ -266,6 +277,8 @@ func (c *comparison) enum(path string, original, update *model) {
 
 var criterionNames = [...]string{allOf: "allOf", anyOf: "anyOf", oneOf: "oneOf"}
 
+// combined pairs the parts of two combinations. Which goes with which isn't said anywhere, so the
+// most pairs that are compatible are looked for.
 func (c *comparison) combined(path string, original, update *model) {
 	single := len(original.parts) == 1
 	extended := update.criterion == anyOf || single && len(update.parts) == 1 ||
@@ -340,6 +353,9 @@ func matching(fits [][]bool) int {
 	return n
 }
 
+// object compares properties, and what may stand beside them. An object that names few properties
+// but is open allows all others, so that naming one more is a breach: the registry's open content
+// model.
 func (c *comparison) object(path string, original, update *model) {
 	c.required(path, original, update)
 	for _, p := range original.properties {
@@ -369,6 +385,7 @@ func (c *comparison) object(path string, original, update *model) {
 	c.least(path, "minProperties", "MIN_PROPERTIES", original, update)
 }
 
+// required allows a property to become required only with a default.
 func (c *comparison) required(path string, original, update *model) {
 	for _, p := range original.properties {
 		after := update.property(p.name)
@@ -395,6 +412,7 @@ func partly(m *model, name string) *model {
 	return m.additional
 }
 
+// removed compares a property that is no longer named with what the object says of unnamed ones.
 func (c *comparison) removed(path string, p property, update *model) {
 	if openModel(update) {
 		return
@@ -411,6 +429,7 @@ func (c *comparison) removed(path string, p property, update *model) {
 	}
 }
 
+// added compares what unnamed properties were with one that is named now.
 func (c *comparison) added(path string, p property, original, update *model) {
 	if openModel(original) {
 		if p.schema.kind != kEmpty && p.schema.kind != kTrue {
@@ -429,6 +448,7 @@ func (c *comparison) added(path string, p property, original, update *model) {
 	}
 }
 
+// dependencies allows fewer, not more.
 func (c *comparison) dependencies(path string, original, update *model) {
 	for name, after := range update.dependent {
 		before, had := original.dependent[name]
@@ -474,6 +494,7 @@ func arrays(m *model) map[string][]string {
 	return all
 }
 
+// array compares items: the one for all, those by place, and further ones.
 func (c *comparison) array(path string, original, update *model) {
 	c.schema(path+"/items", original.item, update.item)
 	for i := range max(len(original.items), len(update.items)) {
@@ -503,6 +524,7 @@ func (c *comparison) array(path string, original, update *model) {
 	}
 }
 
+// itemRemoved is removed for the items of an array.
 func (c *comparison) itemRemoved(path string, item, update *model) {
 	switch {
 	case update.moreItems == nil && !update.noMore:
@@ -515,6 +537,7 @@ func (c *comparison) itemRemoved(path string, item, update *model) {
 	}
 }
 
+// itemAdded is added for the items of an array.
 func (c *comparison) itemAdded(path string, item, original *model) {
 	switch {
 	case original.moreItems == nil && !original.noMore:

@@ -31,6 +31,8 @@ func Plugin(pool *registry.Pool) codecs.Plugin {
 func New(clients registry.Clients) codecs.HeaderAware { return &converter{clients: clients} }
 
 // converter converts keys or values.
+// Schemas are kept in two caches of schemas.cache.config entries, with the last entry before them.
+// One goroutine uses it, as one task does; what tasks share is the registry's client.
 type converter struct {
 	clients registry.Clients
 	env     codecs.Env
@@ -99,6 +101,9 @@ func (c *converter) FromConnect(topic string, schema *data.Schema, value any) ([
 }
 
 // FromConnectWithHeaders makes the frame and JSON of a value. The result is part of a larger buffer.
+// Null under an optional schema is the JSON text null in a frame, not Kafka's null: a sink sees a
+// record, not a tombstone. Null under a required schema is Kafka's null; both are the JVM
+// converter's.
 func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string,
 	schema *data.Schema, value any,
 ) ([]byte, error) {
@@ -147,6 +152,7 @@ func (c *converter) schemaless(topic string, value any) ([]byte, error) {
 		errors.New("a value without a schema can't be written with JSON Schema"))
 }
 
+// writer is what is known of a schema; making it fails for what JSON Schema can't say.
 func (c *converter) writer(schema *data.Schema) (*writer, error) {
 	if schema == c.lastOut {
 		return c.last, nil
@@ -251,6 +257,7 @@ func (c *converter) ToConnectWithHeaders(headers codecs.Headers, topic string,
 	return data.SchemaAndValue{Schema: r.schema, Value: v}, nil
 }
 
+// readerOf finds how to read, by the schema.
 func (c *converter) readerOf(topic string, src *registry.Source) (*reader, error) {
 	if src == c.lastIn {
 		return c.reader, nil

@@ -21,6 +21,8 @@ type decoder struct {
 	members []uint32 // scratch: places of members, used as a stack
 }
 
+// newDecoder reads as Jackson is configured there: NaN and infinities are numbers, leading zeros
+// are not.
 func newDecoder(o *options) *decoder {
 	d := &decoder{options: o}
 	d.NonNumbers, d.NoExtraZeros = true, true
@@ -102,6 +104,8 @@ func (d *decoder) int32(n *jackson.Node) int32 {
 	return int32(v)
 }
 
+// bytes reads base64. A number is a BigDecimal in Java, and anything else is zero, which a struct
+// refuses: only a top-level value or an element gets through as it is.
 func (d *decoder) bytes(n *jackson.Node) (any, error) {
 	switch n.Kind {
 	case jackson.KindString:
@@ -129,6 +133,8 @@ func boxed[T any](v T, err error) (any, error) {
 	return v, nil
 }
 
+// array reads a list; what is neither array nor object is an empty one, as Jackson iterates over
+// nothing.
 func (d *decoder) array(p *plan, n *jackson.Node, i uint32) (any, error) {
 	switch n.Kind {
 	case jackson.KindArray:
@@ -167,6 +173,8 @@ func (d *decoder) membersOf(p *plan, n *jackson.Node, i uint32) (any, error) {
 	return list, nil
 }
 
+// object reads a map with names for keys. A value that doesn't fit is no error if its name comes
+// again, as Jackson has then forgotten it.
 func (d *decoder) object(elem *plan, n *jackson.Node, i uint32) (*data.Map, error) {
 	m := data.NewMap(int(n.Count))
 	for at := i + 1; at < n.Next; at = d.Nodes[at+1].Next {
@@ -193,6 +201,7 @@ func (d *decoder) replaced(n *jackson.Node, at uint32) bool {
 	return false
 }
 
+// mapOf reads an object, or an array of objects with key and value where keys aren't strings.
 func (d *decoder) mapOf(p *plan, n *jackson.Node, i uint32) (any, error) {
 	if p.named {
 		if n.Kind != jackson.KindObject {
@@ -385,6 +394,7 @@ func (d *decoder) matching(p *plan, i uint32) int {
 	return count
 }
 
+// logical reads what has a logical name; dates and times are numbers and nothing else.
 func (d *decoder) logical(p *plan, n *jackson.Node) (any, error) {
 	switch p.op {
 	case opDecimal:
@@ -404,6 +414,8 @@ func (d *decoder) logical(p *plan, n *jackson.Node) (any, error) {
 	return boxed(data.TimeToLogical(p.schema, int32(d.Int64(n))))
 }
 
+// decimal reads both forms whatever decimal.format says. A number keeps its own scale, base64 has
+// the schema's.
 func (d *decoder) decimal(p *plan, n *jackson.Node) (any, error) {
 	switch n.Kind {
 	case jackson.KindInt, jackson.KindFloat:

@@ -44,6 +44,7 @@ var opsByType = [...]op{
 
 var logicalNames = map[op]string{opDate: "Date", opTime: "Time", opTimestamp: "Timestamp"}
 
+// opOf goes by the logical name, then by what makes a union, then by the type.
 func opOf(s *data.Schema) op {
 	switch s.Name() {
 	case "":
@@ -75,6 +76,7 @@ type plan struct {
 	scaled    bool
 }
 
+// fieldPlan is a field with its name as it is written.
 type fieldPlan struct {
 	name string
 	lead []byte // name and colon
@@ -123,8 +125,6 @@ type encoder struct {
 
 // maxSame bounds the pairs that an encoder remembers.
 const maxSame = 1000
-
-func (e *encoder) plan(s *data.Schema) *plan { return compile(s) }
 
 // noValue says that there is nothing to write: a required value that is null.
 const noValue = false
@@ -184,10 +184,12 @@ func (e *encoder) append(b []byte, p *plan, v any, depth int) (_ []byte, there b
 	return b, noValue, invalidType(p, v)
 }
 
+// invalidType is JsonSchemaData's error for a value of a class that its schema doesn't take.
 func invalidType(p *plan, v any) error {
 	return errs.Data.New("Invalid type for %s: class %s", p.schema.Type(), data.JavaClass(v))
 }
 
+// appendLarge writes what may hold other values, and logical types.
 func (e *encoder) appendLarge(b []byte, p *plan, v any,
 	depth int,
 ) (_ []byte, there bool, err error) {
@@ -229,6 +231,7 @@ func (e *encoder) appendLarge(b []byte, p *plan, v any,
 	return b, noValue, invalidType(p, v)
 }
 
+// tooDeep is the error of Jackson's bound on nesting, which is for writing as well as for reading.
 func tooDeep() error {
 	return errs.Data.New("arrays and objects would be nested deeper than %d", jackson.MaxDepth)
 }
@@ -241,6 +244,8 @@ func (e *encoder) stored(p *plan, v any) any {
 	return v
 }
 
+// appendStruct leaves out fields that have no value, as a required one that is null: the struct
+// may be read back only where readers don't ask for the field.
 func (e *encoder) appendStruct(b []byte, p *plan, s *data.Struct, depth int) (_ []byte, err error) {
 	if s.Schema() != p.schema && !e.equal(s.Schema(), p.schema) {
 		return b, errs.Data.New("Mismatching schema.")
@@ -313,6 +318,7 @@ func (e *encoder) appendOrNull(b []byte, p *plan, v any, depth int) ([]byte, err
 	return b, err
 }
 
+// appendArray writes null for elements without a value.
 func (e *encoder) appendArray(b []byte, elem *plan, list []any, depth int) (_ []byte, err error) {
 	if depth++; depth > jackson.MaxDepth {
 		return b, tooDeep()
@@ -347,6 +353,7 @@ func (e *encoder) appendMap(b []byte, p *plan, m *data.Map, depth int) ([]byte, 
 	return e.appendEntries(b, p.key, p.elem, m, depth)
 }
 
+// stringKeys reports whether a map without schema can be an object.
 func stringKeys(m *data.Map) bool {
 	for _, entry := range m.Entries() {
 		if _, ok := entry.Key.(string); !ok {
@@ -356,6 +363,7 @@ func stringKeys(m *data.Map) bool {
 	return true
 }
 
+// appendObject writes a map in its own order, where Java has its HashMap's.
 func (e *encoder) appendObject(b []byte, key, elem *plan, m *data.Map,
 	depth int,
 ) (_ []byte, err error) {
@@ -394,6 +402,7 @@ func (e *encoder) appendKey(b []byte, p *plan, key any) ([]byte, error) {
 	return append(b, '"'), nil
 }
 
+// appendEntries writes a map as an array of objects with key and value.
 func (e *encoder) appendEntries(b []byte, key, elem *plan, m *data.Map,
 	depth int,
 ) (_ []byte, err error) {
@@ -418,6 +427,8 @@ func (e *encoder) appendEntries(b []byte, key, elem *plan, m *data.Map,
 	return append(b, ']'), nil
 }
 
+// appendDecimal writes base64 of the unscaled number, whose scale must be the schema's, or a
+// number with the value's own scale for decimal.format=NUMERIC.
 func (e *encoder) appendDecimal(b []byte, p *plan, v any) ([]byte, error) {
 	d, ok := v.(data.Decimal)
 	if !ok {
@@ -441,6 +452,7 @@ func (e *encoder) appendDecimal(b []byte, p *plan, v any) ([]byte, error) {
 	return jackson.AppendBase64(b, raw), nil
 }
 
+// appendTime writes the number of days or milliseconds.
 func appendTime(b []byte, p *plan, v any) ([]byte, error) {
 	t, ok := v.(time.Time)
 	if !ok {

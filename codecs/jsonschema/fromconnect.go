@@ -99,6 +99,7 @@ func (p *part) assemble(common *object, id string, hasID bool) *object {
 	return o
 }
 
+// nullSchema is the schema of null, which stands before an optional one.
 func nullSchema() *object {
 	o := newObject()
 	o.put("type", "null")
@@ -130,7 +131,7 @@ func (w *describing) common(p *part, s *data.Schema) (*object, error) {
 		return o, nil
 	}
 	e := &encoder{options: w.options}
-	text, _, err := e.append(nil, e.plan(s), s.Default(), 0)
+	text, _, err := e.append(nil, compile(s), s.Default(), 0)
 	if err != nil {
 		return nil, err
 	}
@@ -277,6 +278,7 @@ func (w *describing) orReference(s *data.Schema, index *int, depth int) (*object
 	return w.schema(s, index, false, depth+1)
 }
 
+// mapSchema describes a map: an object with additionalProperties, or an array of entries.
 func (w *describing) mapSchema(p *part, s *data.Schema, depth int) error {
 	key := s.KeySchema()
 	if key == nil || s.ValueSchema() == nil {
@@ -312,6 +314,9 @@ func (w *describing) mapSchema(p *part, s *data.Schema, depth int) error {
 	return nil
 }
 
+// structSchema describes a struct. `required` is never written, whatever is optional: the null of
+// an optional field is said by oneOf. Properties stand in HashMap's order, and connect.index keeps
+// that of the fields.
 func (w *describing) structSchema(p *part, s *data.Schema, plain bool, depth int) error {
 	switch {
 	case isUnion(s):
@@ -343,6 +348,7 @@ func (w *describing) structSchema(p *part, s *data.Schema, plain bool, depth int
 	return nil
 }
 
+// union describes a struct that stands for a union as oneOf.
 func (w *describing) union(p *part, s *data.Schema, plain bool, depth int) error {
 	var parts []any
 	if s.Optional() && !plain {

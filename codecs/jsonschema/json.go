@@ -41,6 +41,7 @@ func (o *object) get(name string) any {
 	return o.values[name]
 }
 
+// has reports whether there is a member, also one that is null. The nil object has none.
 func (o *object) has(name string) bool {
 	if o == nil {
 		return false
@@ -61,6 +62,8 @@ func (o *object) without(names map[string]bool) *object {
 }
 
 // hashed puts the members into the order of a HashMap into which they were put one by one.
+// The order counts where the JVM's converter goes through such a map while it writes or reads a
+// schema: the text must be the same to the byte, or the registry takes it for another version.
 func (o *object) hashed() *object {
 	o.names = java.SizedOrder(o.names, java.GrownBuckets)
 	return o
@@ -130,6 +133,8 @@ func jsonValue(s *jackson.Scanner, i uint32) any {
 	return nil
 }
 
+// numberOf is a number as Jackson prints it: no sign before zero, no exponent that a BigDecimal
+// wouldn't print.
 func numberOf(s *jackson.Scanner, n *jackson.Node) number {
 	text := string(s.Src[n.Start:n.End])
 	if n.Flag {
@@ -185,4 +190,5 @@ func appendJSON(b []byte, v any) []byte {
 	return append(b, "null"...)
 }
 
+// integer is a number of our own making.
 func integer(n int) number { return number{strconv.Itoa(n), true} }

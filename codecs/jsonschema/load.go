@@ -70,6 +70,7 @@ func (d *document) load(ignoreModern bool) (*model, error) {
 	return l.load(scope{root: root, base: l.id}, root, 0)
 }
 
+// clipped is a part of a schema that is short enough for an error.
 func clipped(b []byte) string {
 	if len(b) > 100 {
 		return string(b[:100]) + "…"
@@ -91,6 +92,7 @@ type knot struct {
 	target  *model
 }
 
+// refer is a reference to the target, which may not be known yet.
 func (k *knot) refer() *model {
 	m := &model{kind: kReference, referred: k.target}
 	if k.target == nil {
@@ -99,6 +101,7 @@ func (k *knot) refer() *model {
 	return m
 }
 
+// resolve gives the target to all references.
 func (k *knot) resolve(target *model) {
 	k.target = target
 	for _, m := range k.waiting {
@@ -112,6 +115,7 @@ type scope struct {
 	base string
 }
 
+// idKeyword is the keyword that names a schema, which draft 6 renamed.
 func (l *loader) idKeyword() string {
 	if l.draft == draft4 {
 		return "id"
@@ -158,6 +162,7 @@ func (l *loader) keywords(list []string) []string {
 	return list
 }
 
+// load reads a schema: an object, or a boolean that allows everything or nothing.
 func (l *loader) load(sc scope, raw any, depth int) (*model, error) {
 	if depth > maxSchemaDepth {
 		return nil, fmt.Errorf("schemas are nested deeper than %d", maxSchemaDepth)
@@ -185,20 +190,27 @@ type reading struct {
 	found []*model
 }
 
+// has reports whether a keyword is there that nothing has read yet: each counts for one schema
+// only.
 func (r *reading) has(name string) bool { return r.raw.has(name) && !r.used[name] }
 
+// use notes keywords as read.
 func (r *reading) use(names ...string) {
 	for _, name := range names {
 		r.used[name] = true
 	}
 }
 
+// hasAny is has for a list.
 func (r *reading) hasAny(names []string) bool {
 	return slices.ContainsFunc(names, r.has)
 }
 
+// child reads a schema within this one.
 func (r *reading) child(raw any) (*model, error) { return r.l.load(r.sc, raw, r.depth+1) }
 
+// loadObject reads an object. Everit makes a schema of every kind of keyword it has; several are
+// an allOf that nobody wrote (generated).
 func (l *loader) loadObject(sc scope, raw *object, depth int) (*model, error) {
 	r := &reading{l: l, sc: sc, depth: depth, raw: raw, used: map[string]bool{}}
 	if depth > 0 {
@@ -243,6 +255,7 @@ func (r *reading) extract() error {
 	return nil
 }
 
+// enum and the methods below each read one kind of keywords, if it is there.
 func (r *reading) enum() error {
 	if !r.has("enum") {
 		return nil

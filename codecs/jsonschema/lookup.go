@@ -28,6 +28,8 @@ func (l *loader) lookup(sc scope, ref string, depth int) (*model, error) {
 	return m, nil
 }
 
+// find looks for an id in the document, then for a pointer in it, then in the references by name.
+// Nothing is loaded from elsewhere: Everit would fetch a URL, which a converter must not.
 func (l *loader) find(sc scope, ref, absolute string) (any, scope, error) {
 	if found := findID(sc.root, l.idKeyword(), l.id, absolute, 0); found != nil {
 		return found, sc, nil

@@ -39,6 +39,7 @@ type structOf struct {
 	built   *data.Schema
 }
 
+// schema makes the Connect schema of a model. The version is for the top level only.
 func (c *connecting) schema(m *model, version int32, optional bool) (*data.Schema, error) {
 	if c.depth++; c.depth > maxSchemaDepth {
 		return nil, errs.Data.New("JSON Schema is nested deeper than %d", maxSchemaDepth)
@@ -96,6 +97,7 @@ var numberTypes = map[string]data.Type{
 	"float32": data.Float32, "float64": data.Float64, "bytes": data.Bytes,
 }
 
+// simple starts the schema of what holds nothing else; an integer without connect.type is INT64.
 func (c *connecting) simple(m *model) (*data.Builder, error) {
 	switch m.kind {
 	case kBoolean:
@@ -133,6 +135,8 @@ func (c *connecting) simple(m *model) (*data.Builder, error) {
 		kindNames[m.kind])
 }
 
+// enum makes a STRING of any values, whose texts become its symbols. The parameter named Enum is
+// empty, where Avro has the enum's name.
 func (c *connecting) enum(values []any) *data.Builder {
 	param := paramEnum
 	if c.generalized {
@@ -181,6 +185,7 @@ func javaString(v any) string {
 	return ""
 }
 
+// nested is javaString within a list or map, where null is a word of its own.
 func nested(v any) string {
 	if v == nil {
 		return "null"
@@ -188,6 +193,7 @@ func nested(v any) string {
 	return javaString(v)
 }
 
+// array makes an ARRAY, or the MAP that an array of entries is with connect.type map.
 func (c *connecting) array(m *model, version int32, optional bool) (*data.Schema, error) {
 	if m.item == nil {
 		return nil, errs.Data.New("Array schema did not specify the items type")
@@ -214,6 +220,7 @@ func (c *connecting) array(m *model, version int32, optional bool) (*data.Schema
 	return c.finish(data.MapOf(both[0], both[1]), m, version, optional)
 }
 
+// structSchema makes a STRUCT. It is known while its fields are made, for references to it.
 func (c *connecting) structSchema(m *model, version int32, optional bool) (*data.Schema, error) {
 	b := data.NewBuilder(data.StructType)
 	c.structs[m] = &structOf{builder: b}
@@ -285,6 +292,8 @@ func (c *connecting) finish(b *data.Builder, m *model, version int32,
 	return s, nil
 }
 
+// attributes sets name, version, doc and parameters. Parameters come in HashMap's order, which
+// shows when the schema is written again.
 func (c *connecting) attributes(b *data.Builder, m *model, version int32) error {
 	if m.title != "" && m.kind != kCombined {
 		b.Name(m.title)
@@ -342,6 +351,8 @@ func (c *connecting) withDefault(b *data.Builder, plain *data.Schema,
 	return b.Default(v).Build()
 }
 
+// union makes the struct of a oneOf or anyOf; null and one other is that other, optional. A member
+// is optional and keeps no version.
 func (c *connecting) union(m *model, version int32, optional bool) (*data.Schema, error) {
 	name := nameOneOf
 	if c.generalized {

@@ -24,6 +24,8 @@ func (noLoader) Load(url string) (any, error) {
 	return nil, fmt.Errorf("%s is none of the schema's references", strings.TrimPrefix(url, base))
 }
 
+// validator compiles a schema for checking payloads. It sees the schema's references and nothing
+// else.
 func (c *converter) validator(s registry.Schema) (*validator, error) {
 	compiler := schemas.NewCompiler()
 	compiler.DefaultDraft(schemas.Draft7)
@@ -57,6 +59,7 @@ func (c *converter) validator(s registry.Schema) (*validator, error) {
 	return &validator{compiled}, nil
 }
 
+// check reports what in a payload the schema doesn't allow.
 func (v *validator) check(payload []byte) error {
 	value, err := schemas.UnmarshalJSON(bytes.NewReader(payload))
 	if err != nil {

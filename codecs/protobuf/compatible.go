@@ -66,6 +66,7 @@ type comparison struct {
 	open  map[[2]*message]bool // pairs that were or are being compared
 }
 
+// add notes a finding in the words of the registry's answer.
 func (c *comparison) add(path, what string) {
 	c.found = append(c.found, "{errorType:\""+what+"\", description:\"The reader's schema differs at path '"+path+"'\"}")
 }
@@ -83,6 +84,8 @@ func (c *comparison) messages(path string, original, update []*message) {
 	}
 }
 
+// message compares fields by number, as readers do; names of fields don't count, those of messages
+// do.
 func (c *comparison) message(path string, original, update *message) {
 	pair := [2]*message{original, update}
 	if c.open[pair] {
@@ -126,6 +129,7 @@ func plainFields(m *message) map[int32]*field {
 	return all
 }
 
+// members are the fields of one oneof by number.
 func members(m *message, o *oneof) map[int32]*field {
 	all := map[int32]*field{}
 	for _, f := range m.fields {
@@ -196,6 +200,8 @@ const (
 	groupMap
 )
 
+// group is the set of types between which a field may change: within it the bytes are read the
+// same.
 func (f *field) group() wireGroup {
 	switch f.kind {
 	case kSint32, kSint64:
@@ -219,6 +225,8 @@ func (f *field) group() wireGroup {
 	return groupNumber
 }
 
+// field compares two fields of one number. A label may change where either side is in a oneof or
+// none is written, and for text.
 func (c *comparison) field(path string, original, update *field) {
 	before, after := original.group(), update.group()
 	switch {
@@ -241,12 +249,14 @@ func (c *comparison) field(path string, original, update *field) {
 	}
 }
 
+// unlabelled is a map's key or value without its label, which doesn't count there.
 func unlabelled(f *field) *field {
 	g := *f
 	g.repeated, g.required, g.optional = false, false, false
 	return &g
 }
 
+// label is the label as the comparison counts it, "" for none.
 func (f *field) label() string {
 	switch {
 	case f.oneof != nil:

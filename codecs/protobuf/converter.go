@@ -34,6 +34,9 @@ func Plugin(pool *registry.Pool) codecs.Plugin {
 func New(clients registry.Clients) codecs.HeaderAware { return &converter{clients: clients} }
 
 // converter converts keys or values.
+// Schemas are kept in two caches of schemas.cache.config entries, with the last entry before them;
+// the message indexes of the last record are kept as bytes, so that they are parsed but not looked
+// up for each. One goroutine uses it, as one task does.
 type converter struct {
 	clients registry.Clients
 	env     codecs.Env
@@ -110,6 +113,8 @@ func (c *converter) FromConnect(topic string, schema *data.Schema, value any) ([
 }
 
 // FromConnectWithHeaders makes the frame and message of a value. The result is part of a larger buffer.
+// A schema that is null is a plain error here (NullPointerException in Java); null under a schema
+// is Kafka's null, and the schema is worked out but not registered.
 func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string,
 	schema *data.Schema, value any,
 ) ([]byte, error) {
@@ -142,6 +147,7 @@ func (c *converter) FromConnectWithHeaders(headers codecs.Headers, topic string,
 	return c.out.Take(b), nil
 }
 
+// writer is what is known of a schema; making it fails for what Protobuf can't say.
 func (c *converter) writer(schema *data.Schema) (*writer, error) {
 	if schema == c.lastOut {
 		return c.last, nil
@@ -191,6 +197,9 @@ func (c *converter) aim(w *writer, topic string, value any) error {
 }
 
 // messageName is the full name of the message that a whole record is written as.
+// For a top-level Decimal, Date, Time or Timestamp it is a message that the registered file
+// (wrappers.proto) doesn't have, so that no indexes are written and nobody can read the record. So
+// it is in Java, and another frame here would be one that Java reads as something else.
 func (p *encPlan) messageName(m *made) string {
 	switch p.op {
 	case opDecimal:
@@ -245,6 +254,8 @@ func frameIndexes(path []int32) []byte {
 const maxIndexes = 1000
 
 // parseIndexes takes a path from the start of b.
+// The number of indexes comes first; 0 stands for the path [0], which 02 00 does too. A path that
+// leads nowhere is found out later, by the schema.
 func parseIndexes(b []byte) (path []int32, rest []byte, err error) {
 	n, rest, err := varint(b)
 	if err != nil {
@@ -283,6 +294,7 @@ func (c *converter) ToConnect(topic string, payload []byte) (data.SchemaAndValue
 
 // ToConnectWithHeaders makes a value of a frame and a message. Strings and bytes in the value share
 // the payload's memory.
+// Where the id is in a header, the indexes stand behind it and all of the payload is the message.
 func (c *converter) ToConnectWithHeaders(headers codecs.Headers, topic string,
 	payload []byte,
 ) (data.SchemaAndValue, error) {
@@ -338,6 +350,7 @@ func nameAt(s registry.Schema, path []int32) (string, error) {
 	return m.full, nil
 }
 
+// readerOf finds how to read, by the schema and the path within it.
 func (c *converter) readerOf(topic string, src *registry.Source, path []int32) (*reader, error) {
 	if src == c.lastIn {
 		return c.reader, nil
@@ -356,6 +369,8 @@ func (c *converter) readerOf(topic string, src *registry.Source, path []int32) (
 }
 
 // newReader reads the schema to read with: the latest where that is asked for, else the writer's.
+// In the latest schema the message is looked for by name, else its first one counts, whatever it
+// is: Java's rule.
 func (c *converter) newReader(topic string, src *registry.Source, path []int32) (*reader, error) {
 	fail := func(err error) (*reader, error) { return nil, c.session.ReadError(topic, src.ID, err) }
 	f, err := c.schemaFile(src.Writer)

@@ -25,6 +25,7 @@ type decMessage struct {
 // tableSize is up to which number fields are found by the table.
 const tableSize = 512
 
+// decField is a field made ready for reading.
 type decField struct {
 	number   int32
 	name     string
@@ -43,6 +44,7 @@ type decField struct {
 	names    map[int32]any
 }
 
+// decOneof is a oneof of the message and where its union goes.
 type decOneof struct {
 	at     int          // of the union in the struct, -1 where unions are flattened
 	schema *data.Schema // of the union
@@ -94,6 +96,8 @@ func (o *options) decode(m *message, s *data.Schema) *decMessage {
 	return r.message(m, s)
 }
 
+// message compiles a message once for each Connect schema; one that holds itself finds itself
+// under way.
 func (r *reading) message(m *message, s *data.Schema) *decMessage {
 	if done := r.messages[s]; done != nil {
 		return done
@@ -164,6 +168,8 @@ func (d *decMessage) find(number int32) int {
 	return -1
 }
 
+// field pairs a field with its place in the struct, by name. One that has no place is read over,
+// but still counts for proto2's required and for the rule that the last member of a oneof wins.
 func (r *reading) field(d *decMessage, s *data.Schema, m *message, f *field,
 	places map[*oneof]int,
 ) decField {
@@ -221,6 +227,7 @@ func (r *reading) keepsAbsence(m *message, f *field) bool {
 	return m.in.proto3() || r.optionalProto2
 }
 
+// plan is how a value becomes one of its Connect schema, by the logical name, else the type.
 func (r *reading) plan(f *field, s *data.Schema) *decPlan {
 	p := &decPlan{schema: s}
 	switch s.Name() {
@@ -336,6 +343,7 @@ func (r *reading) absent(f *field, p *decPlan) any {
 	return nil
 }
 
+// defaultInt is proto2's default, 0 without one; unsigned ones beyond int64 wrap as in Java.
 func (r *reading) defaultInt(f *field) int64 {
 	if !f.hasDef {
 		return 0
@@ -347,6 +355,7 @@ func (r *reading) defaultInt(f *field) int64 {
 	return int64(n)
 }
 
+// defaultFloat is proto2's default, in which inf and nan are words.
 func (r *reading) defaultFloat(f *field, k decKind) any {
 	n := 0.0
 	switch f.def {
@@ -367,6 +376,7 @@ func (r *reading) defaultFloat(f *field, k decKind) any {
 	return n
 }
 
+// defaultEnum is proto2's default, else the first value.
 func defaultEnum(f *field, k decKind) any {
 	if len(f.enum.values) == 0 {
 		return nil

@@ -10,6 +10,8 @@ import (
 )
 
 // encoder writes values as Protobuf. Its methods append to b and return it, also with an error.
+// Errors are errs.Data. A nested message's length is put before it once it is written (open,
+// closed), so that nothing is written twice. It is used from one goroutine.
 type encoder struct {
 	*options
 	same map[[2]*data.Schema]struct{} // pairs of schemas found equal though they are not one
@@ -20,6 +22,7 @@ const (
 	maxDepth = 100 // of messages in messages, which is also the most that protobuf-java reads
 )
 
+// invalidType is ProtobufData's error for a value of a class that its schema doesn't take.
 func invalidType(p *encPlan, v any) error {
 	return errs.Data.New("Invalid type for %s: class %s", p.schema.Type(), data.JavaClass(v))
 }
@@ -176,6 +179,8 @@ func (e *encoder) bits(p *encPlan, v any) (uint64, error) {
 	return converted64(p, v)
 }
 
+// structOf writes the fields in the order of their numbers, as protobuf-java does. Unions are
+// checked before anything of the struct is written, as Java builds the message first.
 func (e *encoder) structOf(b []byte, m *encMessage, s *data.Struct,
 	depth int,
 ) (_ []byte, err error) {
@@ -219,6 +224,8 @@ func (e *encoder) value(v, def any) any {
 	return v
 }
 
+// structField writes a field that may be a list or map. A field that the chosen schema lacks has
+// the number 0.
 func (e *encoder) structField(b []byte, f *encField, v any, depth int) ([]byte, error) {
 	switch f.plan.op {
 	case opArray:
@@ -277,6 +284,8 @@ func (e *encoder) member(v any, s *data.Schema, member int) any {
 	return e.value(u.At(member), u.Schema().Fields()[member].Schema.Default())
 }
 
+// array writes the elements; null isn't one that Protobuf has. Numbers go in one piece, unless
+// they are in wrapper messages.
 func (e *encoder) array(b []byte, f *encField, list []any, depth int) (_ []byte, err error) {
 	elem := f.plan.elem
 	if len(list) == 0 {
@@ -306,6 +315,7 @@ func (e *encoder) array(b []byte, f *encField, list []any, depth int) (_ []byte,
 	return b, nil
 }
 
+// packedElement writes an element without its tag.
 func (e *encoder) packedElement(b []byte, p *encPlan, v any) ([]byte, error) {
 	if p.misfit != "" {
 		return b, errs.Data.New("a value of type %s can't be written: %s", p.schema.Type(),
@@ -332,6 +342,7 @@ func (e *encoder) packedElement(b []byte, p *encPlan, v any) ([]byte, error) {
 	return appendScalar(b, p.kind, bits), nil
 }
 
+// mapOf writes a message for each entry; a null key or value is left out, and reads back as zero.
 func (e *encoder) mapOf(b []byte, f *encField, m *data.Map, depth int) (_ []byte, err error) {
 	entry := f.plan.entry
 	if entry == nil || depth > maxDepth {

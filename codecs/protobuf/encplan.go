@@ -3,6 +3,7 @@ package protobuf
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/troupe-connect/troupe/connectors/data"
 )
@@ -53,6 +54,7 @@ type encMessage struct {
 	unions []int // places of fields that are unions
 }
 
+// encField is a field of the message and where its value comes from.
 type encField struct {
 	at       int // in the struct
 	member   int // of the union that the field of the struct is, -1 for none
@@ -69,6 +71,7 @@ type planner struct {
 	messages map[*data.Schema]map[*message]*encMessage
 }
 
+// plan compiles a schema with the message made of it.
 func (o *options) plan(s *data.Schema, m *made) *encPlan {
 	p := &planner{options: o, messages: map[*data.Schema]map[*message]*encMessage{}}
 	root := p.value(s, &field{kind: kMessage, msg: m.root}, m.file == knownFile(wrappersFile))
@@ -131,6 +134,9 @@ func (e *encPlan) scalar(o op, k kind) {
 	}
 }
 
+// integer plans INT8, INT16 and INT32, among them enums with int.for.enums. A parameter Type that
+// names a 64-bit type makes a schema that can be registered and values that can't be written:
+// misfit says so.
 func (p *planner) integer(e *encPlan, s *data.Schema, f *field) {
 	e.op = opInt32
 	if _, ok := s.Parameter(paramEnum); ok {
@@ -152,6 +158,7 @@ func (p *planner) integer(e *encPlan, s *data.Schema, f *field) {
 	}
 }
 
+// long plans INT64. uint32 and fixed32 are INT64 in Connect, as their values don't fit an int.
 func (p *planner) long(e *encPlan, s *data.Schema, f *field) {
 	e.op = opInt64
 	typ, _ := s.Parameter(paramType)
@@ -166,6 +173,7 @@ func (p *planner) long(e *encPlan, s *data.Schema, f *field) {
 	}
 }
 
+// text plans STRING, among them enums, whose symbols are parameters of the schema.
 func (p *planner) text(e *encPlan, s *data.Schema, f *field) {
 	if !isEnum(s) {
 		e.scalar(opString, kString)
@@ -184,7 +192,7 @@ func (p *planner) text(e *encPlan, s *data.Schema, f *field) {
 		}
 	}
 	for _, param := range s.Parameters() {
-		symbol, ok := cutPrefix(param.Name, prefix+".")
+		symbol, ok := strings.CutPrefix(param.Name, prefix+".")
 		if !ok {
 			continue
 		}
@@ -193,13 +201,6 @@ func (p *planner) text(e *encPlan, s *data.Schema, f *field) {
 			e.symbols[symbol] = int32(n)
 		}
 	}
-}
-
-func cutPrefix(s, prefix string) (string, bool) {
-	if len(s) < len(prefix) || s[:len(prefix)] != prefix {
-		return "", false
-	}
-	return s[len(prefix):], true
 }
 
 // entryOf compiles the entries of a map.
@@ -219,6 +220,7 @@ func (p *planner) entryOf(s *data.Schema, m *message) *encMessage {
 	return e
 }
 
+// keep makes a message known before it is complete, for those that hold themselves.
 func (p *planner) keep(s *data.Schema, m *message, e *encMessage) {
 	if p.messages[s] == nil {
 		p.messages[s] = map[*message]*encMessage{}

@@ -76,6 +76,7 @@ func (o *options) split(full string) (pkg, name string) {
 	return strings.Join(parts[:len(parts)-1], "."), parts[len(parts)-1]
 }
 
+// clean is the name as scrub.invalid.names has it.
 func (o *options) clean(name string) string {
 	if o.scrub {
 		return scrub(name)
@@ -91,6 +92,8 @@ type defining struct {
 	names  int
 }
 
+// nameOr is the name, else the next of ConnectDefault1, ConnectDefault2 and so on. It counts up
+// with every call, needed or not: Java's names depend on it.
 func (d *defining) nameOr(name string) string {
 	if name != "" {
 		return name
@@ -105,6 +108,8 @@ func (d *defining) unqualified(name string) string {
 	return d.clean(full[strings.LastIndexByte(full, '.')+1:])
 }
 
+// message makes a struct's message. Fields without a Tag are numbered from 1 whatever the given
+// tags are, so that numbers may clash; that is an error of the check, as in Java.
 func (d *defining) message(name string, s *data.Schema, depth int) (*message, error) {
 	if depth > maxNesting {
 		return nil, errs.Data.New("messages would be nested deeper than %d; a schema may hold itself only directly", maxNesting)
@@ -144,6 +149,7 @@ func tagOf(s *data.Schema) (tag int32, given bool, err error) {
 	return int32(n), true, nil
 }
 
+// union adds a oneof with its members, which are fields of the message. Members need their Tag.
 func (d *defining) union(m *message, s *data.Schema, name string, depth int) error {
 	o := &oneof{name, len(m.oneofs)}
 	m.oneofs = append(m.oneofs, o)
@@ -174,6 +180,8 @@ func isUnion(s *data.Schema) bool {
 }
 
 // field defines a field; it is nil for a union, whose members are fields of the message.
+// A message type is made once in the message around it; a second struct of that name with other
+// fields uses the first, and values that don't fit it fail.
 func (d *defining) field(m *message, s *data.Schema, name string, tag int32,
 	depth int,
 ) (*field, error) {
@@ -225,6 +233,7 @@ func (d *defining) field(m *message, s *data.Schema, name string, tag int32,
 	return f, nil
 }
 
+// oneofOf finds the oneof's name, which is behind the prefix in the name of the struct.
 func (d *defining) oneofOf(m *message, s *data.Schema, depth int) error {
 	var name string
 	if d.generalized {
@@ -296,6 +305,8 @@ func (d *defining) dataType(f *field, s *data.Schema, fieldName string) (string,
 	return d.scalarType(f, s), nil
 }
 
+// scalarType is the type of what holds nothing else: its own, one that a parameter names, an
+// enum's name, or a wrapper message for what may be null with wrapper.for.nullables.
 func (d *defining) scalarType(f *field, s *data.Schema) string {
 	wrapped := d.wrapper && s.Optional()
 	own, hasOwn := s.Parameter(paramType)
@@ -369,6 +380,7 @@ func (d *defining) entry(name string, s *data.Schema, depth int) (*message, erro
 	return m, nil
 }
 
+// enum adds an enum to the message, once for a name.
 func (d *defining) enum(m *message, s *data.Schema) error {
 	name := d.unqualified(s.Name())
 	for _, e := range m.enums {
@@ -406,6 +418,7 @@ func checkFile(f *file) error {
 	return nil
 }
 
+// checkName refuses what is no identifier, which scrub.invalid.names would mend.
 func checkName(full, name string) error {
 	if !identifier(name) {
 		return errs.Data.New("com.google.protobuf.Descriptors$DescriptorValidationException: %s: %q is not a valid identifier.", full, name)
@@ -413,6 +426,7 @@ func checkName(full, name string) error {
 	return nil
 }
 
+// checkMessage checks that names and numbers occur once, with what is in the message.
 func checkMessage(m *message) error {
 	if err := checkName(m.full, m.name); err != nil {
 		return err
@@ -459,6 +473,7 @@ func checkMessage(m *message) error {
 	return nil
 }
 
+// checkEnum refuses an enum without values or with names that are none.
 func checkEnum(e *enum) error {
 	if err := checkName(e.full, e.name); err != nil {
 		return err
@@ -474,6 +489,7 @@ func checkEnum(e *enum) error {
 	return nil
 }
 
+// checkField checks the number and that the default is one of the type.
 func checkField(m *message, f *field) error {
 	bad := func(why string) error {
 		return errs.Data.New("com.google.protobuf.Descriptors$DescriptorValidationException: %s.%s: %s", m.full, f.name, why)

@@ -62,6 +62,7 @@ var knownTypes = map[string]string{
 	decimalType: decimalFile, dateType: dateFile, timeType: timeFile, timestampType: timestampFile,
 }
 
+// The wrappers are known by the names that wrapperKinds has.
 func init() {
 	for name := range wrapperKinds {
 		knownTypes[name] = wrappersFile
@@ -89,6 +90,8 @@ func knownFile(path string) *file {
 	return f
 }
 
+// readKnown parses a file: from its descriptor where Go has that, else from the text that is a
+// part of the program. A path that isn't known is nil, not an error.
 func readKnown(path string) *file {
 	if fd := knownDescriptors[path]; fd != nil {
 		f, err := (&converted{fd: protodesc.ToFileDescriptorProto(fd)}).file(path)

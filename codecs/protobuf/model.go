@@ -54,6 +54,7 @@ func (k kind) is32() bool {
 	return false
 }
 
+// is64 reports whether Java has the field as a long.
 func (k kind) is64() bool {
 	switch k {
 	case kInt64, kUint64, kSint64, kFixed64, kSfixed64:
@@ -78,6 +79,7 @@ type file struct {
 // option is an option of a file or a field with its value as it is printed.
 type option struct{ name, value string }
 
+// message is a message with what is in it. It isn't changed once its file is linked.
 type message struct {
 	name, full string
 	in         *file
@@ -89,6 +91,7 @@ type message struct {
 	generated  bool // for a map<…>: no message of the text
 }
 
+// enum is an enum; alias allows several names of one number.
 type enum struct {
 	name, full string
 	in         *file
@@ -96,6 +99,7 @@ type enum struct {
 	alias      bool
 }
 
+// enumValue is one of an enum's values.
 type enumValue struct {
 	name   string
 	number int32
@@ -115,6 +119,7 @@ type oneof struct {
 	index int
 }
 
+// field is a field of a message. typeName is as written until linker.resolve finds msg or enum.
 type field struct {
 	name     string
 	number   int32
@@ -139,6 +144,7 @@ type field struct {
 // param is a parameter of (confluent.field_meta).
 type param struct{ key, value string }
 
+// param is a parameter of (confluent.field_meta).
 func (f *field) param(key string) (string, bool) {
 	for _, p := range f.params {
 		if p.key == key {

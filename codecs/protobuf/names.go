@@ -26,10 +26,12 @@ func scrub(name string) string {
 	return string(b)
 }
 
+// wordByte reports whether a byte may stand in a name.
 func wordByte(c byte) bool {
 	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_'
 }
 
+// plainName reports whether scrub has nothing to do.
 func plainName(name string) bool {
 	for i := range len(name) {
 		if !wordByte(name[i]) {
@@ -86,6 +88,7 @@ func mapName(entry string) string {
 	return entry[:at] + b.String()
 }
 
+// upperASCII is for names, whose other letters Java's code leaves alone, too.
 func upperASCII(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' {
@@ -95,6 +98,7 @@ func upperASCII(s string) string {
 	}, s)
 }
 
+// lowerASCII is upperASCII's opposite.
 func lowerASCII(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'A' && r <= 'Z' {

@@ -36,6 +36,8 @@ func parse(name, text string) (*file, error) {
 // maxText bounds the schemas that are read.
 const maxText = 16 << 20
 
+// parseText parses with protocompile, which is stricter than Wire, Java's parser, in one place
+// (reserved numbers) and panics in some; both are mended here.
 func parseText(name, text string) (f *file, err error) {
 	defer func() { // protocompile panics at some texts that no parser takes
 		if p := recover(); p != nil {
@@ -86,6 +88,7 @@ type converted struct {
 // maxNesting bounds messages in messages.
 const maxNesting = 100
 
+// file makes the model of a descriptor and gives its types their full names.
 func (c *converted) file(name string) (*file, error) {
 	fd := c.fd
 	f := &file{name: name, syntax: fd.GetSyntax(), pkg: fd.GetPackage()}
@@ -133,6 +136,7 @@ func optionName(o *descriptorpb.UninterpretedOption) string {
 	return strings.Join(parts, ".")
 }
 
+// optionValue is an option's value as it is printed.
 func optionValue(o *descriptorpb.UninterpretedOption) string {
 	switch {
 	case o.IdentifierValue != nil:
@@ -149,6 +153,7 @@ func optionValue(o *descriptorpb.UninterpretedOption) string {
 	return "{" + o.GetAggregateValue() + "}"
 }
 
+// enumOf is an enum with its values in the order of the text.
 func enumOf(e *descriptorpb.EnumDescriptorProto) *enum {
 	out := &enum{name: e.GetName(), alias: e.GetOptions().GetAllowAlias()}
 	for _, o := range e.GetOptions().GetUninterpretedOption() {
@@ -162,6 +167,8 @@ func enumOf(e *descriptorpb.EnumDescriptorProto) *enum {
 	return out
 }
 
+// Groups are left out with their messages, since ProtobufData doesn't know them. A oneof that only
+// stands for `optional` in proto3 is none.
 func (c *converted) message(f *file, m *descriptorpb.DescriptorProto, depth int) (*message, error) {
 	if depth > maxNesting {
 		return nil, fmt.Errorf("messages are nested deeper than %d", maxNesting)
@@ -249,6 +256,7 @@ var kindsByType = map[descriptorpb.FieldDescriptorProto_Type]kind{
 	descriptorpb.FieldDescriptorProto_TYPE_BYTES: kBytes, descriptorpb.FieldDescriptorProto_TYPE_GROUP: kGroup,
 }
 
+// field is a field with the options that count; what (confluent.field_meta) holds becomes params.
 func (c *converted) field(fd *descriptorpb.FieldDescriptorProto, oneofs map[int32]*oneof) *field {
 	f := &field{
 		name: fd.GetName(), number: fd.GetNumber(), kind: kindsByType[fd.GetType()], typeName: fd.GetTypeName(),
@@ -273,6 +281,7 @@ func (c *converted) field(fd *descriptorpb.FieldDescriptorProto, oneofs map[int3
 	return f
 }
 
+// fieldOption sorts an option to where the model keeps it; the rest is kept to be printed.
 func (c *converted) fieldOption(f *field, o *descriptorpb.UninterpretedOption) {
 	switch name := optionName(o); name {
 	case "packed":

@@ -19,6 +19,7 @@ func (f *file) text() string { return (&printer{proto3: f.proto3()}).file(f) }
 // normalText is the text that normalize=true makes of a file whose types are resolved.
 func (f *file) normalText() string { return (&printer{normal: true, proto3: f.proto3()}).file(f) }
 
+// file prints in Wire's order: syntax, package, imports, options, types.
 func (p *printer) file(f *file) string {
 	var b strings.Builder
 	if f.syntax != "" && (!p.normal || f.proto3()) {
@@ -58,6 +59,7 @@ func (p *printer) file(f *file) string {
 	return b.String()
 }
 
+// imports are those of the file, in order and once each with normalize=true.
 func (p *printer) imports(names []string) []string {
 	if !p.normal {
 		return names
@@ -76,6 +78,8 @@ func (p *printer) messages(all []*message) []*message {
 	return kept
 }
 
+// message prints ordinary fields, oneofs, then nested types; blank lines are the ones that Wire
+// has, to the byte.
 func (p *printer) message(b *strings.Builder, indent string, m *message) {
 	inner := indent + "  "
 	b.WriteString(indent + "message " + m.name + " {")
@@ -148,6 +152,7 @@ func (p *printer) fields(m *message) (plain []*field, members [][]*field) {
 	return plain, members
 }
 
+// field prints a field with its options: one in the line, several in lines of their own.
 func (p *printer) field(b *strings.Builder, indent string, f *field) {
 	b.WriteString(indent)
 	typ, isMap := p.typeOf(f)
@@ -176,6 +181,7 @@ func (p *printer) field(b *strings.Builder, indent string, f *field) {
 	b.WriteString(";\n")
 }
 
+// indented indents the lines after the first.
 func indented(text, indent string) string { return strings.ReplaceAll(text, "\n", "\n"+indent) }
 
 // typeOf is a field's type as it is printed, and whether it is map<…>.
@@ -204,6 +210,7 @@ func (p *printer) typeOf(f *field) (name string, isMap bool) {
 	return f.typeName, false
 }
 
+// options are a field's in the order that Confluent prints; normalized, by their names.
 func (p *printer) options(f *field) []string {
 	all := slices.Clone(f.options)
 	if f.packed || f.notPacked {
@@ -253,6 +260,7 @@ func (p *printer) params(params []param) string {
 	return "{\n  params: [\n" + strings.Join(list, ",\n") + "\n  ]\n}"
 }
 
+// enum prints an enum; normalized, in the order of the numbers.
 func (p *printer) enum(b *strings.Builder, indent string, e *enum) {
 	b.WriteString(indent + "enum " + e.name + " {")
 	if len(e.values) > 0 || e.alias {

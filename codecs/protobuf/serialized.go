@@ -33,6 +33,8 @@ func (f *file) serialized() string {
 	return base64.StdEncoding.EncodeToString(raw)
 }
 
+// descriptor makes the oneof of each `optional` field that proto3's descriptors have, behind the
+// real ones.
 func (m *message) descriptor() *descriptorpb.DescriptorProto {
 	d := &descriptorpb.DescriptorProto{Name: new(m.name)}
 	places := map[*oneof]int32{}
@@ -61,6 +63,8 @@ func (m *message) descriptor() *descriptorpb.DescriptorProto {
 	return d
 }
 
+// descriptor has (confluent.field_meta) as an unknown field of the options, which is what it is to
+// Go's classes.
 func (f *field) descriptor() *descriptorpb.FieldDescriptorProto {
 	fd := &descriptorpb.FieldDescriptorProto{Name: new(f.name), Number: new(f.number)}
 	if f.repeated {
@@ -99,6 +103,7 @@ func (f *field) descriptor() *descriptorpb.FieldDescriptorProto {
 	return fd
 }
 
+// descriptor has the values in the order of the text.
 func (e *enum) descriptor() *descriptorpb.EnumDescriptorProto {
 	d := &descriptorpb.EnumDescriptorProto{Name: new(e.name)}
 	for _, v := range e.values {

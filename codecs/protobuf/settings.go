@@ -57,6 +57,7 @@ type options struct {
 	flattenUnions  bool // flatten.unions
 }
 
+// optionsOf reads the settings, which registry.Open has checked.
 func optionsOf(v config.Values) options {
 	return options{
 		generalized: v.Bool(registry.GeneralizedSumKey), ignoreDefault: v.Bool(registry.IgnoreDefaultKey),

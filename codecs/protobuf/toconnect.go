@@ -2,6 +2,7 @@ package protobuf
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/troupe-connect/troupe/connectors/data"
 	"github.com/troupe-connect/troupe/connectors/errs"
@@ -33,6 +34,7 @@ type structOf struct {
 	built    *data.Schema
 }
 
+// build ends a schema and notes it for places that refer to its message.
 func (c *connecting) build(b *data.Builder, place *structOf) (*data.Schema, error) {
 	if place != nil && place.optional {
 		b.Optional()
@@ -101,6 +103,8 @@ func (c *connecting) message(m *message, depth int, unwrap bool) (*data.Builder,
 	return b, place, nil
 }
 
+// oneof adds the union of a oneof, or its members as fields with flatten.unions. Oneofs come
+// before the ordinary fields, wherever they stand in the text.
 func (c *connecting) oneof(b *data.Builder, m *message, o *oneof, depth int) error {
 	u := data.NewBuilder(data.StructType)
 	switch {
@@ -144,6 +148,9 @@ func (o *options) unionField(of *oneof) string {
 	return of.name
 }
 
+// Every field carries its number as the parameter Tag, so that writing the schema again gives the
+// same numbers, and is optional unless optional.for.nullables or wrapper.for.nullables tell what
+// may be null.
 func (c *connecting) field(f *field, depth int) (*data.Schema, error) {
 	tag := data.Parameter{Name: paramTag, Value: strconv.Itoa(int(f.number))}
 	b, place, err := c.typed(f, depth)
@@ -200,16 +207,9 @@ func isMap(f *field) bool {
 		return false
 	}
 	key, value := f.msg.fields[0], f.msg.fields[1]
-	_, named := cutSuffix(f.msg.name, entrySuffix)
+	_, named := strings.CutSuffix(f.msg.name, entrySuffix)
 	return named && key.name == fieldKey && value.name == fieldValue && !key.repeated &&
 		!value.repeated
-}
-
-func cutSuffix(s, suffix string) (string, bool) {
-	if len(s) < len(suffix) || s[len(s)-len(suffix):] != suffix {
-		return s, false
-	}
-	return s[:len(s)-len(suffix)], true
 }
 
 // typed starts the schema of a field's type. Both are set for a struct; no builder says that the struct
@@ -244,6 +244,8 @@ func (c *connecting) typed(f *field, depth int) (*data.Builder, *structOf, error
 	return nil, nil, errs.Data.New("field %s has no known type", f.name)
 }
 
+// withType notes a type that isn't the usual one of its Connect type, so that it can be written
+// again.
 func withType(b *data.Builder, k, usual kind) *data.Builder {
 	if k != usual {
 		b.Parameter(paramType, kindNames[k])
@@ -251,6 +253,7 @@ func withType(b *data.Builder, k, usual kind) *data.Builder {
 	return b
 }
 
+// enum makes a STRING, or an INT32 with int.for.enums, with a parameter for each symbol.
 func (c *connecting) enum(e *enum) *data.Builder {
 	b := data.NewBuilder(data.String)
 	if c.intEnums {
@@ -271,6 +274,7 @@ func (c *connecting) enum(e *enum) *data.Builder {
 	return b.Optional()
 }
 
+// nested makes the schema of a message: a logical type, an unwrapped value, a map or a struct.
 func (c *connecting) nested(f *field, depth int) (*data.Builder, *structOf, error) {
 	m := f.msg
 	switch m.full {
@@ -307,6 +311,7 @@ func (c *connecting) nested(f *field, depth int) (*data.Builder, *structOf, erro
 	return b, place, nil
 }
 
+// decimal takes scale and precision from the field's params; without a scale it is 0.
 func (c *connecting) decimal(f *field) *data.Builder {
 	scale := int32(0)
 	if text, ok := f.param("scale"); ok {
@@ -323,6 +328,7 @@ func (c *connecting) decimal(f *field) *data.Builder {
 	return b
 }
 
+// mapOf makes a MAP of repeated entries, whose name is that of the message without Entry.
 func (c *connecting) mapOf(m *message, depth int) (*data.Builder, error) {
 	if depth > maxNesting {
 		return nil, errs.Data.New("messages are nested deeper than %d", maxNesting)

@@ -27,10 +27,12 @@ func wireType(k kind) uint64 {
 	return 0
 }
 
+// appendTag appends a field's number with its wire type.
 func appendTag(b []byte, number int32, wire uint64) []byte {
 	return binary.AppendUvarint(b, uint64(number)<<3|wire)
 }
 
+// appendBytes appends a field of bytes, text or a message.
 func appendBytes(b []byte, number int32, raw []byte) []byte {
 	b = binary.AppendUvarint(appendTag(b, number, 2), uint64(len(raw)))
 	return append(b, raw...)
@@ -39,6 +41,7 @@ func appendBytes(b []byte, number int32, raw []byte) []byte {
 // open starts something whose length stands before it; closed ends it.
 func open(b []byte) ([]byte, int) { return append(b, 0), len(b) + 1 }
 
+// closed puts the length in. One byte was left for it; what is longer is moved.
 func closed(b []byte, at int) []byte {
 	n := len(b) - at
 	if n < 0x80 {
@@ -90,6 +93,7 @@ func uvarint(b []byte) (v uint64, size int) {
 	return 0, 0
 }
 
+// varintError is the error for a size that uvarint returned.
 func varintError(size int) error {
 	if size == 0 {
 		return errTruncated
@@ -98,6 +102,8 @@ func varintError(size int) error {
 }
 
 // chunk takes what a length says.
+// A length beyond the bytes that are left is errTruncated; a negative one, which varints can say,
+// has its own error in Java.
 func chunk(b []byte) (part, rest []byte, err error) {
 	n, size := uvarint(b)
 	if size <= 0 {
@@ -141,6 +147,7 @@ func skip(b []byte, number int32, wire, depth int) ([]byte, error) {
 	return nil, errWire
 }
 
+// skipGroup passes over a group up to its end, with those in it.
 func skipGroup(b []byte, number int32, depth int) ([]byte, error) {
 	if depth > maxDepth {
 		return nil, errDeep

@@ -83,6 +83,7 @@ func parseAuth(given func(string) string, buffer time.Duration,
 	return nobody{}, nil
 }
 
+// parseBasic is basic.auth.credentials.source, in any case of letters.
 func parseBasic(given func(string) string, source string) (authorizer, error) {
 	switch strings.ToUpper(source) {
 	case "URL":
@@ -124,6 +125,8 @@ func jaasOption(jaas, name string) (string, bool) {
 	}
 }
 
+// jaasValue is a value in quotes, with \ before a letter that is meant as it is, or up to a blank
+// or semicolon.
 func jaasValue(s string) (string, bool) {
 	if s == "" || s[0] != '"' && s[0] != '\'' {
 		value, _, _ := strings.Cut(strings.ReplaceAll(s, ";", " "), " ")
@@ -144,6 +147,8 @@ func jaasValue(s string) (string, bool) {
 	return "", false
 }
 
+// parseBearer is bearer.auth.credentials.source. CUSTOM, a Java class, is refused like any word
+// that isn't known.
 func parseBearer(given func(string) string, source string, buffer time.Duration,
 	hc *http.Client,
 ) (authorizer, error) {
@@ -202,6 +207,8 @@ func (o *clientCredentials) inherit(endpoint, jaas string) {
 	o.scope, _ = jaasOption(jaas, "scope")
 }
 
+// token is the current token, or a new one where it ends within the buffer. The lock is held while
+// it is asked for: other requests need the same token and wait for it. The secret is in no error.
 func (o *clientCredentials) token(ctx context.Context) (string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

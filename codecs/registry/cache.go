@@ -10,6 +10,7 @@ type Cache[K comparable, V any] struct {
 	order   *list.List // of *cached, last used first
 }
 
+// cached is an entry with its key, by which it is forgotten.
 type cached[K comparable, V any] struct {
 	key   K
 	value V

@@ -202,6 +202,8 @@ func (s *Session) failure(writing bool, topic, step string, err error) error {
 	return errs.Data.Wrap(errs.Serialization.Wrap(err, "%s", step), s.outer(writing, false), topic)
 }
 
+// outer is the outermost sentence. Java has two that differ by a blank, one for errors that pass
+// (again).
 func (s *Session) outer(writing, again bool) string {
 	switch {
 	case writing && again:

@@ -98,6 +98,8 @@ func (c *httpClient) tries(ctx context.Context, base string, r request, out any)
 	}
 }
 
+// once sends one request. Every answer that isn't a success is a *StatusError; the rest is an
+// *IOError without the URL, which may hold a password.
 func (c *httpClient) once(ctx context.Context, base string, r request, out any) (err error) {
 	c.stats.Requests.Add(1)
 	defer func() {
@@ -163,6 +165,8 @@ func (c *httpClient) dress(ctx context.Context, req *http.Request) error {
 	return c.auth.authorize(ctx, req, user)
 }
 
+// statusError reads the registry's error object. A body that is none gets the code 50005, as in
+// Java.
 func statusError(what string, status int, raw []byte) error {
 	var answer struct {
 		Code    int    `json:"error_code"`
@@ -207,6 +211,7 @@ func question(s Schema) ([]byte, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
+// schema is the schema of an answer; one without a type is Avro, as registries leave that out.
 func (w *wire) schema() Schema {
 	s := Schema{
 		Format: w.Type, Text: w.Schema, References: w.References,
@@ -218,6 +223,7 @@ func (w *wire) schema() Schema {
 	return s
 }
 
+// notNull is nil for a part that an answer says is null.
 func notNull(raw json.RawMessage) json.RawMessage {
 	if string(raw) == "null" {
 		return nil
@@ -225,6 +231,7 @@ func notNull(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
+// registered is the place of a schema. Some registries answer with the id alone.
 func (w *wire) registered() Registered {
 	r := Registered{ID: w.ID, GUID: w.GUID, Subject: w.Subject, Version: w.Version}
 	if w.Schema != "" {
@@ -236,6 +243,7 @@ func (w *wire) registered() Registered {
 // inPath is a subject as a part of a path.
 func inPath(subject string) string { return url.PathEscape(subject) }
 
+// post sends a schema and reads its place.
 func (c *httpClient) post(ctx context.Context, path, query string, s Schema) (Registered, error) {
 	body, err := question(s)
 	if err != nil {
@@ -248,6 +256,7 @@ func (c *httpClient) post(ctx context.Context, path, query string, s Schema) (Re
 	return w.registered(), nil
 }
 
+// get reads the place of a schema.
 func (c *httpClient) get(ctx context.Context, path, query string) (Registered, error) {
 	var w wire
 	if err := c.do(ctx, request{http.MethodGet, path, query, nil}, &w); err != nil {

@@ -33,6 +33,7 @@ func (s *Session) ask(subject string, f func(context.Context) error) error {
 	return s.outlast(ctx, subject, err, f)
 }
 
+// interrupted is the error of a task that is stopped while it waits: no failure of its own.
 func interrupted(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", codecs.ErrInterrupted, context.Cause(ctx))
 }

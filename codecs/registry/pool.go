@@ -164,6 +164,8 @@ func (p *Pool) Client(s *Settings) (Client, error) {
 	return shared, nil
 }
 
+// connect makes a client; every mistake in its settings is errs.Config and names the key, never a
+// value that may be secret. mock:// and other schemes are answered by what WithScheme set.
 func (p *Pool) connect(s *clientSettings) (Client, error) {
 	if len(s.urls) == 0 {
 		return nil, errs.Config.New("Invalid value for configuration %s: at least one URL is needed", urlKey)
@@ -219,6 +221,8 @@ func keepAuth(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
+// transport bounds each step of a request: connecting, the TLS handshake, the answer. Host names
+// are checked by what the reader of ssl.* makes of its settings.
 func (p *Pool) transport(s *clientSettings) (*http.Transport, error) {
 	dialer := &net.Dialer{Timeout: s.connectTime, KeepAlive: 30 * time.Second}
 	t := &http.Transport{

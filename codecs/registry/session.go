@@ -78,6 +78,7 @@ func Open(clients Clients, format Format, def *config.Def, props map[string]stri
 	return s, nil
 }
 
+// sided puts key or value into a sentence.
 func sided(text, side string) string { return strings.ReplaceAll(text, "%s", side) }
 
 // Client is the session's client, for what only one format asks.
@@ -114,6 +115,8 @@ func (t *Target) PutHeader(s *Session, headers codecs.Headers, topic string, ext
 	return nil
 }
 
+// targetKey tells targets apart. The text is enough of a schema within one session, as its format
+// is one.
 type targetKey struct{ subject, text, references string }
 
 // Target finds the schema and the frame that values with the schema own are written with. record
@@ -226,6 +229,8 @@ func (s *Session) choose(subject string, own Schema) (t *Target, step string, er
 	return t, step, err
 }
 
+// check refuses a registry's schema that can't read what ours writes. The quote in the message is
+// not closed in Java either.
 func (s *Session) check(strict bool, reader, writer Schema, hint string) error {
 	if !strict || s.Compatible == nil {
 		return nil

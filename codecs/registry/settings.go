@@ -101,6 +101,8 @@ func Def(own ...config.Key) *config.Def {
 // Flag is the definition of a boolean setting of a converter.
 func Flag(name string, def bool) config.Key { return flag(name, def) }
 
+// flag and the functions below make definitions whose titles and groups nobody sees: these
+// converters publish no settings to Connect.
 func flag(name string, def bool) config.Key {
 	return config.Key{Name: name, Type: config.Boolean, Default: def, Importance: config.Medium}
 }

@@ -44,6 +44,7 @@ const (
 	askSchema
 )
 
+// newShared puts a client behind the sharing of answers.
 func newShared(c Client, s *clientSettings, stats *Stats) *shared {
 	return &shared{
 		client: c, stats: stats, miss: [3]time.Duration{
@@ -100,6 +101,8 @@ func (a *answer) over() bool {
 	}
 }
 
+// settle says when an answer ends. An error is told to those who wait and is then over, but for an
+// answer that there is no such thing, which holds as long as the settings say.
 func (s *shared) settle(a *answer, kind int, v any, err error) {
 	a.value, a.err = v, err
 	switch {

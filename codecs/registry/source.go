@@ -19,6 +19,7 @@ type Source struct {
 	Reader *Registered
 }
 
+// sourceKey counts the topic, as the subject depends on it, and the hint (Source).
 type sourceKey struct {
 	topic  string
 	id     SchemaID
@@ -48,6 +49,8 @@ func (s *Session) Source(topic string, id SchemaID, hint string,
 	return src, nil
 }
 
+// find asks for the schema, then for its version of the subject, then for the one to read with:
+// two requests for the first record of an id, three with use.latest.version.
 func (s *Session) find(topic string, id SchemaID, name func(Schema) (string,
 	error),
 ) (*Source, error) {
@@ -107,6 +110,7 @@ func (s *Session) named(id SchemaID) (Schema, error) {
 	return w, err
 }
 
+// fetch asks for a schema by its id or GUID. For a GUID the registry isn't told the subject.
 func (s *Session) fetch(subject string, id SchemaID) (w Schema, err error) {
 	err = s.ask(subject, func(ctx context.Context) (err error) {
 		if id.ByGUID {
@@ -129,6 +133,7 @@ func (s *Session) version(subject string, w Schema) (int, error) {
 	return found.Version, err
 }
 
+// reader is the latest schema where the settings ask for it, nil otherwise.
 func (s *Session) reader(subject string) (*Registered, error) {
 	set := s.Settings
 	if set.Metadata == nil && !set.UseLatest {

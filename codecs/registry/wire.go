@@ -38,11 +38,13 @@ func (id SchemaID) text(f Format) string {
 		number, guid)
 }
 
+// guidText is a GUID as UUIDs are written.
 func guidText(g [16]byte) string {
 	h := hex.EncodeToString(g[:])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
+// parseGUID reads what guidText writes.
 func parseGUID(text string) (g [16]byte, err error) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return g, errors.New("no GUID: " + strconv.Quote(text))
@@ -126,6 +128,8 @@ func (s *Session) Frame(headers codecs.Headers, topic string, value []byte) (f F
 	return f, nil
 }
 
+// frameError is the error of a payload that doesn't begin with an id: mostly one that was written
+// without a registry.
 func (s *Session) frameError(topic string, err error) error {
 	return errs.Data.Wrap(errs.Serialization.Wrap(err, "Error deserializing schema ID"),
 		s.words.read, topic)
