@@ -42,8 +42,11 @@ func configDef() *config.Def {
 func Plugin(clients registry.Clients) codecs.Plugin {
 	def := configDef()
 	return codecs.Plugin{
-		Descriptor: plugin.Descriptor{Class: Class, Version: registry.Version, Config: config.NewDef()},
-		New:        func() codecs.Converter { return &converter{def: def, clients: clients} },
+		Descriptor: plugin.Descriptor{
+			Class: Class, Version: registry.Version,
+			Config: config.NewDef(),
+		},
+		New: func() codecs.Converter { return &converter{def: def, clients: clients} },
 	}
 }
 

@@ -43,11 +43,13 @@ func (m *maker) defaultNode(s *data.Schema, v any, asField bool) (node, error) {
 	case time.Time:
 		return timeNode(s, v)
 	case *big.Int:
-		return node{}, errs.Data.New("Invalid type used for default value of %s field: %s", s.Type(), data.JavaClass(v))
+		return node{}, errs.Data.New("Invalid type used for default value of %s field: %s",
+			s.Type(), data.JavaClass(v))
 	}
 	return m.defaultLarge(s, v, asField)
 }
 
+// timeNode is the default of a logical time as the number that is written for it.
 func timeNode(s *data.Schema, t time.Time) (node, error) {
 	switch s.Name() {
 	case data.DateName:
@@ -60,6 +62,7 @@ func timeNode(s *data.Schema, t time.Time) (node, error) {
 	return intNode(t.UnixMilli()), nil
 }
 
+// defaultLarge is the default of a type that holds others.
 func (m *maker) defaultLarge(s *data.Schema, v any, asField bool) (node, error) {
 	switch v := v.(type) {
 	case []any:
@@ -96,7 +99,8 @@ func (m *maker) defaultLarge(s *data.Schema, v any, asField bool) (node, error) 
 		}
 		return n, nil
 	}
-	return node{}, errs.Data.New("Invalid type used for default value of %s field: %s", s.Type(), data.JavaClass(v))
+	return node{}, errs.Data.New("Invalid type used for default value of %s field: %s", s.Type(),
+		data.JavaClass(v))
 }
 
 // defaultUnion is the default of the first field that has a value.
@@ -109,6 +113,7 @@ func (m *maker) defaultUnion(v *data.Struct, asField bool) (node, error) {
 	return node{}, nil
 }
 
+// defaultMap is an object for a map of strings, else an array of entries.
 func (m *maker) defaultMap(s *data.Schema, v *data.Map, asField bool) (node, error) {
 	plain := m.plainMap(s)
 	n := node{kind: nodeArray}

@@ -9,6 +9,8 @@ import (
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
 
+// describeDefault sets the default. A field's own comes before connect.default; without the latter
+// a parameter says that it is the field's, so that writing the schema again gives the same text.
 func (r *reader) describeDefault(b *data.Builder, s *schema, at place) error {
 	def := at.def
 	own, ok := s.prop(propDefault)
@@ -53,7 +55,8 @@ func fieldDefault(s *schema, def *node) *node {
 	case nodeFloat:
 		ok = s.kind == kindFloat || s.kind == kindDouble
 	case nodeString:
-		ok = s.kind == kindString || s.kind == kindEnum || s.kind == kindBytes || s.kind == kindFixed
+		ok = s.kind == kindString || s.kind == kindEnum || s.kind == kindBytes ||
+			s.kind == kindFixed
 	case nodeArray:
 		ok = s.kind == kindArray
 	case nodeObject:
@@ -117,6 +120,7 @@ func (r *reader) defaultValue(c *data.Schema, s *schema, def *node, depth int) (
 	return nil, nil
 }
 
+// defaultBytes reads a default that is text in ISO 8859-1.
 func defaultBytes(c *data.Schema, def *node) (any, error) {
 	if def.kind != nodeString {
 		return nil, nil
@@ -128,6 +132,7 @@ func defaultBytes(c *data.Schema, def *node) (any, error) {
 	return boxed(data.DecimalToLogical(c, raw))
 }
 
+// javaFloat is a number's text for strconv, which has another word for infinity.
 func javaFloat(text string) string { return strings.Replace(text, "Infinity", "Inf", 1) }
 
 // intValue is an integer as a value of its Connect schema.
@@ -159,8 +164,10 @@ func boxed[T any](v T, err error) (any, error) {
 	return v, nil
 }
 
+// defaultArray reads an array's default.
 func (r *reader) defaultArray(c *data.Schema, s *schema, def *node, depth int) (any, error) {
-	if def.kind != nodeArray || c.Type() == data.MapType { // of a map as an array of records it makes nothing
+	// of a map as an array of records it makes nothing
+	if def.kind != nodeArray || c.Type() == data.MapType {
 		return nil, nil
 	}
 	list := make([]any, len(def.items))
@@ -174,6 +181,7 @@ func (r *reader) defaultArray(c *data.Schema, s *schema, def *node, depth int) (
 	return list, nil
 }
 
+// defaultRecord reads a record's default; a field that it leaves out has its own.
 func (r *reader) defaultRecord(c *data.Schema, s *schema, def *node, depth int) (any, error) {
 	if def.kind != nodeObject {
 		return nil, nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 )
 
+// byType reads `type`; a list of types is anyOf them.
 func (r *reading) byType() error {
 	if !r.has("type") {
 		return nil
@@ -35,6 +36,7 @@ func (r *reading) byType() error {
 	return fmt.Errorf("type must be a string or an array of strings")
 }
 
+// explicit reads a schema of a type, with the keywords of that type.
 func (r *reading) explicit(typ string) (*model, error) {
 	switch typ {
 	case "string":
@@ -53,6 +55,7 @@ func (r *reading) explicit(typ string) (*model, error) {
 	return nil, fmt.Errorf("unknown type: [%s]", typ)
 }
 
+// byKeywords reads schemas whose type only their keywords tell.
 func (r *reading) byKeywords() error {
 	add := func(m *model, err error) error {
 		r.found = append(r.found, m)
@@ -95,8 +98,10 @@ func (r *reading) number(integer bool) (*model, error) {
 		v, there := r.raw.values[name]
 		_, isNumber := v.(number)
 		_, isBool := v.(bool)
-		if exclusive := strings.HasPrefix(name, "exclusive"); there && !isNumber && (!exclusive || r.l.draft > draft4 || !isBool) {
-			return nil, fmt.Errorf("#/%s: expected type: Number, found: %s", name, clipped(appendJSON(nil, v)))
+		if exclusive := strings.HasPrefix(name, "exclusive"); there && !isNumber &&
+			(!exclusive || r.l.draft > draft4 || !isBool) {
+			return nil, fmt.Errorf("#/%s: expected type: Number, found: %s", name,
+				clipped(appendJSON(nil, v)))
 		}
 	}
 	return &model{kind: kNumber, integer: integer}, nil
@@ -107,7 +112,8 @@ func (r *reading) counts(names ...string) error {
 	for _, name := range names {
 		v, there := r.raw.values[name]
 		if n, ok := v.(number); there && (!ok || !n.integer) {
-			return fmt.Errorf("#/%s: expected type: Integer, found: %s", name, clipped(appendJSON(nil, v)))
+			return fmt.Errorf("#/%s: expected type: Integer, found: %s", name,
+				clipped(appendJSON(nil, v)))
 		}
 	}
 	return nil
@@ -128,6 +134,7 @@ func (r *reading) stringSchema() (*model, error) {
 	return &model{kind: kString}, nil
 }
 
+// array reads items: one schema for all of them, or one for each place.
 func (r *reading) array() (*model, error) {
 	r.use(r.l.keywords(arrayKeywords)...)
 	m := &model{kind: kArray}
@@ -161,6 +168,7 @@ func (r *reading) array() (*model, error) {
 	return m, r.tuple(m)
 }
 
+// children reads a list of schemas.
 func (r *reading) children(list []any) (all []*model, err error) {
 	for _, raw := range list {
 		m, err := r.child(raw)
@@ -213,6 +221,7 @@ func (r *reading) byName(keyword string) (list []property, err error) {
 	return list, nil
 }
 
+// object reads properties and what is said of them.
 func (r *reading) object() (*model, error) {
 	r.use(r.l.keywords(objectKeywords)...)
 	m := &model{kind: kObject, required: map[string]bool{}}
@@ -255,6 +264,7 @@ func (r *reading) object() (*model, error) {
 	return m, r.dependents(m)
 }
 
+// dependents reads patternProperties and the schemas that properties bring with them.
 func (r *reading) dependents(m *model) (err error) {
 	if m.patterns, err = r.byName("patternProperties"); err != nil {
 		return err
@@ -272,6 +282,8 @@ func (r *reading) dependents(m *model) (err error) {
 	return nil
 }
 
+// properties reads the properties; a text under the name of the id keyword is an id, not a
+// property.
 func (r *reading) properties(m *model, defs *object) error {
 	var names []string
 	schemas := map[string]*model{}

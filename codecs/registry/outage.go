@@ -51,7 +51,8 @@ func (s *Session) outlast(ctx context.Context, subject string, err error,
 	stats.Waiting.Add(1)
 	defer stats.Waiting.Add(-1)
 	if s.env.Note != nil {
-		s.env.Note(fmt.Sprintf("waiting for the schema registry since %s: subject %s: %v", begun.UTC().Format(time.RFC3339), subject, err))
+		s.env.Note(fmt.Sprintf("waiting for the schema registry since %s: subject %s: %v",
+			begun.UTC().Format(time.RFC3339), subject, err))
 		defer s.env.Note("")
 	}
 	retry := s.Settings.client.retry

@@ -51,6 +51,8 @@ type castPlan struct {
 
 const castPurpose = "cast types"
 
+// Configure refuses a spec with a word that is no type to cast to, and one with a type for the
+// whole beside others.
 func (c *cast) Configure(props map[string]string) error {
 	v, err := castConfig().Parse(props)
 	if err != nil {
@@ -99,6 +101,7 @@ func castType(name string) (data.Type, error) {
 	return t, nil
 }
 
+// Apply leaves null alone. Casting follows Java's narrowing: numbers wrap, fractions are cut.
 func (c *cast) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := c.side.Get(r)
 	if value == nil {

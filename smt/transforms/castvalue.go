@@ -193,6 +193,7 @@ func parseAs(s string, to data.Type) (any, bool) {
 	return integerAs(n, to)
 }
 
+// castToString is the text that Java's cast makes: of dates their ISO form, of bytes base64.
 func castToString(value any) string {
 	switch v := value.(type) {
 	case string:

@@ -47,6 +47,8 @@ func (t *extractField) Configure(props map[string]string) error {
 	return err
 }
 
+// Apply of a null key or value is null. A field that a struct lacks is errs.IllegalArgument, one
+// that a map lacks is null: maps have no schema to say what could be there.
 func (t *extractField) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := t.side.Get(r)
 	if schema == nil {

@@ -50,6 +50,7 @@ func (t *flatten) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply flattens structs and maps, not arrays: those stay as they are, with what is in them.
 func (t *flatten) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := t.side.Get(r)
 	if value == nil {
@@ -155,6 +156,8 @@ func (n *flattenNode) copy(out *data.Struct, at int, in *data.Struct) error {
 	return nil
 }
 
+// plan works out the flat schema. A field is optional where any struct around it is, and has their
+// default's value for its own.
 func (t *flatten) plan(schema *data.Schema) (*flattenPlan, error) {
 	if schema.Type() != data.StructType {
 		return nil, errNotStruct()

@@ -41,6 +41,7 @@ type headerPlan struct {
 	stay    []int
 }
 
+// Configure wants as many headers as fields.
 func (t *headerFrom) Configure(props map[string]string) error {
 	v, err := headerFromConfig().Parse(props)
 	if err != nil {
@@ -73,6 +74,7 @@ func (t *headerFrom) Apply(r *data.Record) (*data.Record, error) {
 	return r, nil
 }
 
+// fromMap takes entries of a map; one that isn't there becomes a header of null.
 func (t *headerFrom) fromMap(value any, headers data.Headers) (any, data.Headers, error) {
 	in, err := asMap(value, t.purpose)
 	if err != nil {
@@ -92,6 +94,7 @@ func (t *headerFrom) fromMap(value any, headers data.Headers) (any, data.Headers
 	return out, headers, nil
 }
 
+// fromStruct takes fields of a struct; one that isn't there fails.
 func (t *headerFrom) fromStruct(schema *data.Schema, value any,
 	headers data.Headers,
 ) (*data.Schema, any, data.Headers, error) {

@@ -37,6 +37,7 @@ func (h *hoistField) Configure(props map[string]string) error {
 	return nil
 }
 
+// Null is put in as well, so that a tombstone is one no longer; under a required schema it fails.
 func (h *hoistField) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := h.side.Get(r)
 	if schema == nil {

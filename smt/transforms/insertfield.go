@@ -64,6 +64,7 @@ type insertion struct {
 
 const insertPurpose = "field insertion"
 
+// Configure wants at least one thing to insert, and both name and value of the static one.
 func (t *insertField) Configure(props map[string]string) error {
 	v, err := insertFieldConfig().Parse(props)
 	if err != nil {
@@ -88,6 +89,7 @@ func (t *insertField) Configure(props map[string]string) error {
 	return nil
 }
 
+// parseInsertion reads name, name! (required) or name? (optional, which is the default).
 func parseInsertion(spec string) insertion {
 	if name, ok := strings.CutSuffix(spec, "?"); ok {
 		return insertion{name, true}
@@ -98,6 +100,7 @@ func parseInsertion(spec string) insertion {
 	return insertion{spec, true}
 }
 
+// Apply is for source records, which have no offset to insert; ApplySink is for those of sinks.
 func (t *insertField) Apply(r *data.Record) (*data.Record, error) {
 	if err := t.apply(r, nil); err != nil {
 		return nil, err

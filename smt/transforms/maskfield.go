@@ -46,6 +46,8 @@ func (*maskField) CopiesStructs() {}
 
 const maskPurpose = "mask fields"
 
+// Configure can't tell whether the replacement fits: a text for a field of numbers fails at the
+// first record.
 func (m *maskField) Configure(props map[string]string) error {
 	v, err := maskFieldConfig().Parse(props)
 	if err != nil {
@@ -62,6 +64,8 @@ func (m *maskField) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply makes a copy. A null key or value is errs.Data, as what is neither struct nor map; a null
+// field stays null.
 func (m *maskField) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := m.side.Get(r)
 	var out any

@@ -33,6 +33,8 @@ func (t *regexRouter) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply wants the whole topic to match. A replacement that names a group which isn't there fails
+// here, not in Configure, as with Java's Matcher.
 func (t *regexRouter) Apply(r *data.Record) (*data.Record, error) {
 	topic, _, err := t.router.Route(r.Topic)
 	if err != nil {

@@ -82,6 +82,7 @@ func setOf(names []string) map[string]bool {
 	return set
 }
 
+// Configure reads renames as old:new; one without a colon is errs.Config.
 func (t *replaceField) Configure(props map[string]string) error {
 	v, err := replaceFieldConfig().Parse(props)
 	if err != nil {
@@ -102,10 +103,12 @@ func (t *replaceField) Configure(props map[string]string) error {
 	return nil
 }
 
+// keeps reports whether a field stays: exclude wins over include.
 func (t *replaceField) keeps(name string) bool {
 	return !t.exclude[name] && (len(t.include) == 0 || t.include[name])
 }
 
+// Apply leaves null alone.
 func (t *replaceField) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := t.side.Get(r)
 	if value == nil {

@@ -29,6 +29,7 @@ type setSchemaMetadata struct {
 	schemas  smt.SchemaCache[*data.Schema]
 }
 
+// Configure wants a name or a version.
 func (t *setSchemaMetadata) Configure(props map[string]string) error {
 	v, err := setSchemaMetadataConfig().Parse(props)
 	if err != nil {
@@ -49,6 +50,8 @@ func (t *setSchemaMetadata) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply leaves a null value without schema alone; a value without schema is errs.Data, as there is
+// nothing to rename.
 func (t *setSchemaMetadata) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := t.side.Get(r)
 	if schema == nil && value == nil {

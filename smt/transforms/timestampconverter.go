@@ -83,6 +83,7 @@ func (s stampType) schema(optional bool) *data.Schema {
 
 const stampPurpose = "converting timestamp formats"
 
+// Configure wants a format where text is made, and refuses one that SimpleDateFormat doesn't take.
 func (t *timestampConverter) Configure(props map[string]string) error {
 	v, err := timestampConverterConfig().Parse(props)
 	if err != nil {
@@ -127,6 +128,7 @@ func (t *timestampConverter) Apply(r *data.Record) (*data.Record, error) {
 	return r, nil
 }
 
+// inMap converts an entry, or the whole value; the type it has says what it is converted from.
 func (t *timestampConverter) inMap(value any) (any, error) {
 	in, err := asMap(value, stampPurpose)
 	if err != nil {
@@ -333,6 +335,8 @@ func (t *timestampConverter) fromUnix(n int64) int64 {
 	return n
 }
 
+// toUnix is the time in the unit of unix.precision, as Java's TimeUnit converts it: seconds are
+// cut towards zero, and what is too big for nanoseconds is the biggest there is.
 func (t *timestampConverter) toUnix(ms int64) int64 {
 	switch t.unit {
 	case "seconds":

@@ -47,6 +47,8 @@ func (t *timestampRouter) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply fails with errs.Data for a record without a timestamp, and for a format that is wrong,
+// which Java finds out with the first record.
 func (t *timestampRouter) Apply(r *data.Record) (*data.Record, error) {
 	if !hasTimestamp(r) {
 		return nil, errs.Data.New("Timestamp missing on record: topic='%s'", r.Topic)

@@ -45,6 +45,7 @@ func (t *valueToKey) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply of a null value fails: there are no fields to take.
 func (t *valueToKey) Apply(r *data.Record) (*data.Record, error) {
 	if r.ValueSchema == nil {
 		m, err := asMap(r.Value, valueToKeyPurpose)

@@ -59,12 +59,14 @@ func stored(s *data.Struct, i int) any {
 	return v
 }
 
+// required is a setting without a default.
 func required(name string, t config.Type, importance config.Importance, v config.Validator,
 	doc string,
 ) config.Key {
 	return kit.Required(kit.Key(name, t, importance, doc), v)
 }
 
+// optional is a setting with a default, null for none.
 func optional(name string, t config.Type, importance config.Importance, def any,
 	doc string,
 ) config.Key {

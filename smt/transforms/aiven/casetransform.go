@@ -27,6 +27,9 @@ func caseTransformConfig() *config.Def {
 }
 
 // caseTransform makes texts upper or lower case, by Unicode's full mapping.
+// Other values are made text first, as with Java's toString. The field must be able to hold text:
+// one that can't stays as it is, without an error. A null key or value is errs.Data, a null field
+// is not.
 type caseTransform struct {
 	kit.Base
 	side   smt.Side
@@ -37,6 +40,8 @@ type caseTransform struct {
 	plans  smt.SchemaCache[[]int]
 }
 
+// Configure wants upper or lower in lower case; another word is errs.IllegalArgument, as of a Java
+// enum.
 func (t *caseTransform) Configure(props map[string]string) error {
 	v, err := caseTransformConfig().Parse(props)
 	if err != nil {
@@ -57,6 +62,8 @@ func (t *caseTransform) Configure(props map[string]string) error {
 	return nil
 }
 
+// changed is the text in the other case. Text of ASCII alone is done without the tables of
+// Unicode.
 func (t *caseTransform) changed(value any) any {
 	text := data.Text(value)
 	for i := range len(text) {
@@ -67,6 +74,8 @@ func (t *caseTransform) changed(value any) any {
 	return t.ascii(text)
 }
 
+// Apply makes a copy: Java changes the value in place, which others may hold too. A map gets the
+// fields it lacks as null.
 func (t *caseTransform) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := t.side.Get(r)
 	switch v := value.(type) {
@@ -94,6 +103,8 @@ func (t *caseTransform) Apply(r *data.Record) (*data.Record, error) {
 	return nil, wrong(r, "Value type must be STRUCT or MAP")
 }
 
+// inStruct is the struct's copy, with its defaults for nulls; fields that it lacks are passed
+// over.
 func (t *caseTransform) inStruct(in *data.Struct) (*data.Struct, error) {
 	plan, ok := t.plans.Get(in.Schema())
 	if !ok {

@@ -27,6 +27,8 @@ func concatFieldsConfig() *config.Def {
 }
 
 // concatFields adds a field with the texts of other fields, joined.
+// The new schema has the fields and nothing else of the old one: no name, version or parameters.
+// That is Java's ConcatFields, and a schema registry's subject by record name changes with it.
 type concatFields struct {
 	kit.Base
 	side               smt.Side
@@ -45,6 +47,8 @@ type concatPlan struct {
 	err    error
 }
 
+// Configure doesn't ask that the output is a new field: a name that is taken fails when the schema
+// is made.
 func (t *concatFields) Configure(props map[string]string) error {
 	v, err := concatFieldsConfig().Parse(props)
 	if err != nil {
@@ -58,6 +62,7 @@ func (t *concatFields) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply fails with errs.Data for null, and for what is neither struct nor map.
 func (t *concatFields) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := t.side.Get(r)
 	switch v := value.(type) {
@@ -106,6 +111,7 @@ func (t *concatFields) add(i int, value any) {
 	t.buf = data.AppendText(t.buf, value)
 }
 
+// inStruct joins the fields of a struct, null ones by their default.
 func (t *concatFields) inStruct(schema *data.Schema, in *data.Struct) (*data.Struct, error) {
 	if schema != nil && schema != in.Schema() && !data.SchemaEqual(schema, in.Schema()) {
 		if schema.Type() != data.StructType {
@@ -137,6 +143,7 @@ func (t *concatFields) inStruct(schema *data.Schema, in *data.Struct) (*data.Str
 	return out, nil
 }
 
+// planOf finds the plan for a schema; what can't be made is kept as an error.
 func (t *concatFields) planOf(schema *data.Schema) *concatPlan {
 	plan, ok := t.plans.Get(schema)
 	if !ok {

@@ -45,6 +45,7 @@ type extractTimestamp struct {
 	at      smt.SchemaCache[int]
 }
 
+// Configure wants the unit in lower case.
 func (t *extractTimestamp) Configure(props map[string]string) error {
 	v, err := extractTimestampConfig().Parse(props)
 	if err != nil {
@@ -55,6 +56,8 @@ func (t *extractTimestamp) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply fails with errs.Data where the field is missing, null or of another type: there is no
+// setting to skip such.
 func (t *extractTimestamp) Apply(r *data.Record) (*data.Record, error) {
 	var field any
 	_, value := t.side.Get(r)

@@ -27,6 +27,8 @@ func extractTopicConfig() *config.Def {
 }
 
 // extractTopic makes the topic of a field, or of the whole key or value.
+// Numbers and booleans are topics too, as their texts; bytes are none. Blank text counts as
+// missing where there is no schema, and only empty text where there is one: Java's own difference.
 type extractTopic struct {
 	kit.Base
 	side  smt.Side
@@ -45,6 +47,7 @@ func (t *extractTopic) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply leaves the topic alone where it would be "" and skip.missing.or.null allows that.
 func (t *extractTopic) Apply(r *data.Record) (*data.Record, error) {
 	topic, err := t.topic(r)
 	if err != nil {
@@ -85,6 +88,7 @@ func (t *extractTopic) none(r *data.Record, format string, args ...any) (string,
 	return "", wrong(r, format, args...)
 }
 
+// ofPlain is the topic of a whole key or value without schema.
 func (t *extractTopic) ofPlain(r *data.Record, value any) (string, error) {
 	if value == nil || isBlank(data.Text(value)) {
 		return t.none(r, "%s can't be null or empty", place(t.side))
@@ -96,6 +100,7 @@ func (t *extractTopic) ofPlain(r *data.Record, value any) (string, error) {
 	return data.Text(value), nil
 }
 
+// ofMap is the topic of an entry; a null map fails even with skip.missing.or.null.
 func (t *extractTopic) ofMap(r *data.Record, value any) (string, error) {
 	if value == nil {
 		return "", wrong(r, "%s can't be null if field name is specified", place(t.side))
@@ -115,6 +120,8 @@ func (t *extractTopic) ofMap(r *data.Record, value any) (string, error) {
 	return data.Text(field), nil
 }
 
+// ofStruct is the topic of a field, whose schema must be one of texts even where the value is
+// null.
 func (t *extractTopic) ofStruct(r *data.Record, schema *data.Schema, value any) (string, error) {
 	if schema.Type() != data.StructType {
 		return "", wrong(r, "%s schema type must be STRUCT if field name is specified",

@@ -29,6 +29,9 @@ func filterConfig() *config.Def {
 }
 
 // filterByValue drops records by the value of a field.
+// A value is compared with what field.value looks like (1 is an INT8, as Kafka's
+// Values.parseString has it), so that the number 1 of another type doesn't match: a pattern
+// compares texts.
 type filterByValue struct {
 	kit.Base
 	side     smt.Side
@@ -40,6 +43,7 @@ type filterByValue struct {
 	at       smt.SchemaCache[int]
 }
 
+// Configure wants exactly one of value and pattern; a wrong pattern is errs.IllegalArgument.
 func (t *filterByValue) Configure(props map[string]string) error {
 	v, err := filterConfig().Parse(props)
 	if err != nil {
@@ -59,6 +63,7 @@ func (t *filterByValue) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply keeps null keys and values whatever field.value.matches says.
 func (t *filterByValue) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := t.side.Get(r)
 	if value == nil {
@@ -106,11 +111,14 @@ func (t *filterByValue) find(schema *data.Schema, value any) (*data.Schema, any,
 	return s.Schema().Fields()[i].Schema, stored(s, i), nil
 }
 
+// inferred is a value with the schema that Connect would give it.
 func inferred(value any) (*data.Schema, any, error) {
 	schema, err := data.InferSchema(value)
 	return schema, value, err
 }
 
+// matches fails for null with a value to compare, where Java has a NullPointerException; a pattern
+// doesn't match null. The pattern may match anywhere in the text.
 func (t *filterByValue) matches(r *data.Record, schema *data.Schema, field any) (bool, error) {
 	if t.re == nil {
 		if field == nil || t.expected == nil {

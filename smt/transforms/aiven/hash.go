@@ -28,6 +28,9 @@ func hashConfig() *config.Def {
 }
 
 // hash replaces a text by its hash in hexadecimal.
+// It hides what a value is from readers without hiding that two are the same; short values can be
+// guessed. It keeps its buffers from record to record, and so is for one goroutine, like all
+// transforms.
 type hash struct {
 	kit.Base
 	side  smt.Side
@@ -40,6 +43,7 @@ type hash struct {
 	at    smt.SchemaCache[int]
 }
 
+// Configure refuses other functions by the setting's name.
 func (t *hash) Configure(props map[string]string) error {
 	v, err := hashConfig().Parse(props)
 	if err != nil {
@@ -57,6 +61,7 @@ func (t *hash) Configure(props map[string]string) error {
 	return nil
 }
 
+// of is the hash of UTF-8 text, in lower case.
 func (t *hash) of(text string) string {
 	t.fn.Reset()
 	t.in = append(t.in[:0], text...)
@@ -65,6 +70,7 @@ func (t *hash) of(text string) string {
 	return string(t.text[:hex.Encode(t.text[:], t.sum)])
 }
 
+// Apply needs a schema, also for a whole key or value.
 func (t *hash) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := t.side.Get(r)
 	if schema == nil {
@@ -84,6 +90,7 @@ func (t *hash) Apply(r *data.Record) (*data.Record, error) {
 	return r, nil
 }
 
+// whole hashes the key or value; null stays null with skip.missing.or.null.
 func (t *hash) whole(r *data.Record, schema *data.Schema, value any) (any, error) {
 	switch {
 	case schema.Type() != data.String:
@@ -97,6 +104,7 @@ func (t *hash) whole(r *data.Record, schema *data.Schema, value any) (any, error
 	return nil, wrong(r, "%s can't be null", place(t.side))
 }
 
+// inStruct hashes a field in a copy of the struct.
 func (t *hash) inStruct(r *data.Record, schema *data.Schema, value any) (any, error) {
 	if schema.Type() != data.StructType {
 		return nil, wrong(r, "%s schema type must be STRUCT if field name is specified",

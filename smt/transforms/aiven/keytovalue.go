@@ -27,6 +27,7 @@ func keyToValueConfig() *config.Def {
 }
 
 // keyToValue copies the key, or fields of it, into the value.
+// Plans are kept by the value's schema, then by the key's: a topic has few of each.
 type keyToValue struct {
 	kit.Base
 	copies         []keyCopy
@@ -54,6 +55,7 @@ type keySource struct {
 	whole      bool
 }
 
+// Configure refuses two fields of one name (errs.Data, as in Java).
 func (t *keyToValue) Configure(props map[string]string) error {
 	v, err := keyToValueConfig().Parse(props)
 	if err != nil {
@@ -83,6 +85,7 @@ func (t *keyToValue) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply infers the schema of a key that has none, where the value has one.
 func (t *keyToValue) Apply(r *data.Record) (*data.Record, error) {
 	if err := t.check(r); err != nil {
 		return nil, err
@@ -137,6 +140,8 @@ func (t *keyToValue) check(r *data.Record) error {
 	return nil
 }
 
+// intoMap copies into a map, which loses a schema that it may have had. A key that is no map or
+// struct has no fields: only as a whole it is copied.
 func (t *keyToValue) intoMap(r *data.Record) (*data.Map, error) {
 	in, ok := r.Value.(*data.Map)
 	if !ok {
@@ -166,6 +171,7 @@ func (t *keyToValue) intoMap(r *data.Record) (*data.Map, error) {
 	return out, nil
 }
 
+// intoStruct copies into a new struct, with the value's defaults for nulls.
 func (t *keyToValue) intoStruct(r *data.Record, keySchema *data.Schema,
 	in *data.Struct,
 ) (*data.Struct, error) {
@@ -205,6 +211,7 @@ func (t *keyToValue) intoStruct(r *data.Record, keySchema *data.Schema,
 	return out, nil
 }
 
+// planOf finds the plan for two schemas; what can't be made is kept as an error.
 func (t *keyToValue) planOf(key, value *data.Schema) *keyPlan {
 	byKey, ok := t.plans.Get(value)
 	if !ok {

@@ -33,6 +33,7 @@ type topicFromSchemaName struct {
 	topic  string
 }
 
+// Configure wants a map or a pattern or neither: without both the schema's name is the topic.
 func (t *topicFromSchemaName) Configure(props map[string]string) error {
 	v, err := schemaNameConfig().Parse(props)
 	if err != nil {
@@ -76,6 +77,8 @@ func (t *topicFromSchemaName) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply fails with errs.Data for a value without a schema or with one that has no name, tombstones
+// among them.
 func (t *topicFromSchemaName) Apply(r *data.Record) (*data.Record, error) {
 	if r.ValueSchema == nil || r.ValueSchema.Name() == "" {
 		return nil, wrong(r, " value schema name can't be null")
@@ -92,6 +95,8 @@ func (t *topicFromSchemaName) Apply(r *data.Record) (*data.Record, error) {
 	return r, nil
 }
 
+// route is the topic for a name. A pattern with another number of groups than one is as if it
+// didn't match, and the name itself is the topic.
 func (t *topicFromSchemaName) route(name string) (string, error) {
 	if topic, ok := t.topics[name]; ok {
 		return topic, nil

@@ -13,6 +13,7 @@ import (
 // makeTombstone makes every value null.
 type makeTombstone struct{ kit.Base }
 
+// There are no settings.
 func (makeTombstone) Configure(map[string]string) error { return nil }
 
 func (makeTombstone) Apply(r *data.Record) (*data.Record, error) {
@@ -49,6 +50,7 @@ type tombstoneHandler struct {
 	behavior string
 }
 
+// Configure takes the words in any case.
 func (t *tombstoneHandler) Configure(props map[string]string) error {
 	v, err := tombstoneConfig().Parse(props)
 	if err != nil {
@@ -58,6 +60,7 @@ func (t *tombstoneHandler) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply looks at the value alone: a null value with a schema is a tombstone too.
 func (t *tombstoneHandler) Apply(r *data.Record) (*data.Record, error) {
 	if r.Value != nil {
 		return r, nil

@@ -41,10 +41,12 @@ func Plugins() []smt.Plugin {
 	return append(all, router)
 }
 
+// required is a setting without a default.
 func required(name string, t config.Type, v config.Validator, doc string) config.Key {
 	return kit.Required(kit.Key(name, t, config.High, doc), v)
 }
 
+// optional is a setting with a default.
 func optional(name string, t config.Type, def any, v config.Validator, doc string) config.Key {
 	return kit.Optional(kit.Key(name, t, config.Medium, doc), def, v)
 }

@@ -38,6 +38,8 @@ func (t *drop) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply with retain may leave a null under a schema that doesn't allow it: that is what was asked
+// for.
 func (t *drop) Apply(r *data.Record) (*data.Record, error) {
 	schema, _ := t.side.Get(r)
 	switch {
@@ -93,6 +95,8 @@ const maxUnpacked = 1 << 28
 
 func (*gzipDecompress) Configure(map[string]string) error { return nil }
 
+// Apply fails with errs.Data for what isn't packed, is cut short, or unpacks to more than
+// maxUnpacked.
 func (t *gzipDecompress) Apply(r *data.Record) (*data.Record, error) {
 	schema, value := t.side.Get(r)
 	if value == nil {

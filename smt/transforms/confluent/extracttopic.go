@@ -43,6 +43,7 @@ type extractTopic struct {
 	skip  bool
 }
 
+// Configure compiles the path, so that a wrong one names the setting field.
 func (t *extractTopic) Configure(props map[string]string) error {
 	v, err := extractTopicConfig().Parse(props)
 	if err != nil {
@@ -57,6 +58,8 @@ func (t *extractTopic) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply takes text alone for a topic: the documentation says STRING, and a number would be a
+// surprise.
 func (t *extractTopic) Apply(r *data.Record) (*data.Record, error) {
 	_, value := t.side.Get(r)
 	topic, err := t.find(value)
@@ -114,6 +117,7 @@ type topicFromHeader struct {
 	skip   bool
 }
 
+// Configure wants the name of a header; a path into one isn't documented and is refused.
 func (t *topicFromHeader) Configure(props map[string]string) error {
 	v, err := extractTopicConfig().Parse(props)
 	if err != nil {
@@ -130,6 +134,7 @@ func (t *topicFromHeader) Configure(props map[string]string) error {
 	return nil
 }
 
+// Of several headers with one name the last counts.
 func (t *topicFromHeader) Apply(r *data.Record) (*data.Record, error) {
 	h, _ := r.Headers.Last(t.header)
 	return routed(r, h.Value, t.skip, "header "+t.header)
@@ -156,6 +161,7 @@ func (t *extractTimestamp) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply fails with errs.Data for a field that is missing, null or of another type.
 func (t *extractTimestamp) Apply(r *data.Record) (*data.Record, error) {
 	_, value := t.side.Get(r)
 	if !object(value) {

@@ -46,6 +46,7 @@ type filter struct {
 	missing string
 }
 
+// Configure refuses a condition that is no JSON path, naming filter.condition.
 func (t *filter) Configure(props map[string]string) error {
 	v, err := filterConfig().Parse(props)
 	if err != nil {
@@ -59,6 +60,8 @@ func (t *filter) Configure(props map[string]string) error {
 	return nil
 }
 
+// That a path leads to nothing is no match; that it leads through a field which isn't there is
+// what missing.or.null.behavior is about.
 func (t *filter) Apply(r *data.Record) (*data.Record, error) {
 	_, value := t.side.Get(r)
 	if value == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/troupe-connect/troupe/smt/transforms/internal/kit"
 )
 
+// lower is for words that are compared without case.
 func lower(s string) string { return strings.ToLower(s) }
 
 const (
@@ -53,6 +54,7 @@ type messageTimestampRouter struct {
 	last, made    string // topic seen last and what became of it at stamp
 }
 
+// Configure compiles both formats, so that a wrong one names its setting.
 func (t *messageTimestampRouter) Configure(props map[string]string) error {
 	v, err := messageTimestampConfig().Parse(props)
 	if err != nil {
@@ -70,6 +72,7 @@ func (t *messageTimestampRouter) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply makes the topic only where the topic or the formatted time isn't the last record's.
 func (t *messageTimestampRouter) Apply(r *data.Record) (*data.Record, error) {
 	m, ok := r.Value.(*data.Map)
 	if !ok || m == nil {
@@ -141,6 +144,7 @@ type topicRegexRouter struct {
 	router *kit.Router
 }
 
+// Configure takes RE2's names of groups, (?P<name>...), as well as Java's.
 func (t *topicRegexRouter) Configure(props map[string]string) error {
 	v, err := topicRegexConfig().Parse(props)
 	if err != nil {
@@ -153,6 +157,8 @@ func (t *topicRegexRouter) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply leaves a topic that doesn't match as it is; a group that the replacement names and isn't
+// there fails here.
 func (t *topicRegexRouter) Apply(r *data.Record) (*data.Record, error) {
 	topic, _, err := t.router.Route(r.Topic)
 	if err != nil {
@@ -184,6 +190,7 @@ func (t *tombstoneHandler) Configure(props map[string]string) error {
 	return nil
 }
 
+// Apply looks at the value alone: a null value with a schema is a tombstone too.
 func (t *tombstoneHandler) Apply(r *data.Record) (*data.Record, error) {
 	if r.Value != nil {
 		return r, nil
