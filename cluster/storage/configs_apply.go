@@ -157,7 +157,7 @@ func (t *configTable) applyTarget(name string, v any) (event, error) {
 	word, ok := m["state.v2"].(string)
 	if !ok { // written by a worker before 3.5
 		if word, ok = m["state"].(string); !ok {
-			return nil, errs.Data.New("'state' should be a string but is %T", m["state"])
+			return nil, errs.Data.New("'state' should be a string but is %s", jsonKind(m["state"]))
 		}
 	}
 	target := state.TargetState(word)
@@ -313,7 +313,7 @@ func (t *configTable) applySessionKey(v any) (event, error) {
 	m, _ := v.(map[string]any) //nolint:errcheck // it was one above
 	created, ok := m["creation-timestamp"].(int64)
 	if !ok {
-		return nil, errs.Data.New("'creation-timestamp' should be an integer but is %T", m["creation-timestamp"])
+		return nil, errs.Data.New("'creation-timestamp' should be an integer but is %s", jsonKind(m["creation-timestamp"]))
 	}
 	if created < 0 || created > lastMilli {
 		return nil, errs.Data.New("'creation-timestamp' is %d, which is no time in ms since 1970", created)
@@ -338,10 +338,30 @@ func parseTaskKey(key string, skip int) (state.TaskID, bool) {
 	return state.TaskID{Connector: strings.Join(parts[skip:last], "-"), Task: int(n)}, true
 }
 
+// jsonKind is what a value is called in JSON, for an operator who looks at the topic's records.
+func jsonKind(v any) string {
+	switch v.(type) {
+	case nil:
+		return "missing or null"
+	case string:
+		return "a string"
+	case bool:
+		return "a boolean"
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "an array"
+	case int64:
+		return "a number"
+	default:
+		return "a number with a fraction or beyond 64 bits"
+	}
+}
+
 func object(v any) (map[string]any, error) {
 	m, ok := v.(map[string]any)
 	if !ok {
-		return nil, errs.Data.New("the value should be an object but is %T", v)
+		return nil, errs.Data.New("the value should be an object but is %s", jsonKind(v))
 	}
 	return m, nil
 }
@@ -353,7 +373,7 @@ func textMember(v any, name string) (string, error) {
 	}
 	s, ok := m[name].(string)
 	if !ok {
-		return "", errs.Data.New("'%s' should be a string but is %T", name, m[name])
+		return "", errs.Data.New("'%s' should be a string but is %s", name, jsonKind(m[name]))
 	}
 	return s, nil
 }
@@ -362,7 +382,7 @@ func textMember(v any, name string) (string, error) {
 func integer(m map[string]any, name string) (int, error) {
 	n, ok := m[name].(int64)
 	if !ok {
-		return 0, errs.Data.New("'%s' should be an integer but is %T", name, m[name])
+		return 0, errs.Data.New("'%s' should be an integer but is %s", name, jsonKind(m[name]))
 	}
 	return int(int32(n)), nil
 }
@@ -389,7 +409,7 @@ func properties(v any) (map[string]string, error) {
 	}
 	in, ok := m["properties"].(map[string]any)
 	if !ok {
-		return nil, errs.Data.New("'properties' should be an object but is %T", m["properties"])
+		return nil, errs.Data.New("'properties' should be an object but is %s", jsonKind(m["properties"]))
 	}
 	out := make(map[string]string, len(in))
 	for k, v := range in {
@@ -398,7 +418,7 @@ func properties(v any) (map[string]string, error) {
 		case string:
 			out[k] = v
 		default:
-			return nil, errs.Data.New("setting %q should be a string but is %T", k, v)
+			return nil, errs.Data.New("setting %q should be a string but is %s", k, jsonKind(v))
 		}
 	}
 	return out, nil

@@ -88,7 +88,7 @@ func decodeStatus(value []byte) (state.Status, error) {
 	}{{"trace", &st.Trace}, {"worker_id", &st.WorkerID}, {"version", &st.Version}} {
 		s, isText := m[member.name].(string)
 		if !isText && m[member.name] != nil {
-			return st, errs.Data.New("'%s' should be a string but is %T", member.name, m[member.name])
+			return st, errs.Data.New("'%s' should be a string but is %s", member.name, jsonKind(m[member.name]))
 		}
 		*member.to = s
 	}
@@ -120,7 +120,7 @@ func decodeTopicStatus(value []byte) (TopicStatus, error) {
 	}
 	at, ok := m["discoverTimestamp"].(int64)
 	if !ok {
-		return st, errs.Data.New("'discoverTimestamp' should be an integer but is %T", m["discoverTimestamp"])
+		return st, errs.Data.New("'discoverTimestamp' should be an integer but is %s", jsonKind(m["discoverTimestamp"]))
 	}
 	if at < 0 || at > lastMilli {
 		return st, errs.Data.New("'discoverTimestamp' is %d, which is no time in ms since 1970", at)
