@@ -41,7 +41,11 @@ func (q *Queue) Report(ctx context.Context, p pipeline.Problem) (pipeline.Wait, 
 		return nil, nil
 	}
 	out, why := q.whole(p.Record), q.context(p)
-	small := q.Max > 0 && size(out)+bytesOf(why) > q.Max
+	whole := size(out)
+	if q.Context { // what isn't written takes no room
+		whole += bytesOf(why)
+	}
+	small := q.Max > 0 && whole > q.Max
 	if small {
 		q.cut(out, why)
 	} else if q.Context {

@@ -86,7 +86,11 @@ func (l *Maker) Letter(p pipeline.Problem) *kafka.Record {
 	}
 	out.Key, out.Value = key.bytes, value.bytes
 	context := l.context(p, r.Topic, key, value)
-	if kafka.Classify(p.Err) == kafka.TooLarge || size(out)+bytesOf(context) > l.Max {
+	whole := size(out)
+	if l.Context { // what isn't written takes no room
+		whole += bytesOf(context)
+	}
+	if kafka.Classify(p.Err) == kafka.TooLarge || whole > l.Max {
 		limit := cutTo(l.Max)
 		context = append(cutHeaders(context, limit), cut(out, "source.", limit)...)
 		out.Headers = append(out.Headers, context...)

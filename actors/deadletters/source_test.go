@@ -150,3 +150,34 @@ func TestSourceLetterIsCut(t *testing.T) {
 		})
 	}
 }
+
+// A letter that fits is whole. Context headers count only where they are written: without them the record has
+// all the room there is.
+func TestSourceLetterIsWholeWhileItFits(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		context bool
+		over    int // bytes of the value beyond Room
+		cut     bool
+	}{
+		{"fills the room without context headers", false, 0, false},
+		{"one byte too many", false, 1, true},
+		{"leaves no room for context headers", true, 0, true},
+		{"leaves room for context headers", true, -2000, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			const largest = 100_000
+			value := strings.Repeat("v", deadletters.Room(largest)+tt.over)
+			out := newLetters(t, tt.context, largest).Letter(pipeline.Problem{
+				Stage: pipeline.KafkaProduce, Err: errs.Data.New("bad"),
+				Unsent: &pipeline.Unsent{Polled: sourceRecord(), Out: &kafka.Record{Value: []byte(value)}},
+			})
+			if cut := len(out.Value) < len(value); cut != tt.cut || cut != (header(out, "source.value.size") != "(none)") {
+				t.Errorf("%d of %d bytes, headers %v", len(out.Value), len(value), out.Headers)
+			}
+			if there := header(out, "stage") != "(none)"; there != (tt.context || tt.cut) {
+				t.Errorf("context headers: %v", there)
+			}
+		})
+	}
+}
