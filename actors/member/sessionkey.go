@@ -11,7 +11,9 @@ import (
 )
 
 // renewSessionKey writes a new session key if there is none that fits the settings, or the present
-// one is too old (KIP-507). It returns when the next is due, 0 for never.
+// one is too old (KIP-507). It returns how long until the next is due, 0 for never. The write waits its turn
+// among those of the leader and is refused with *Elsewhere once another worker leads. The key itself is
+// never logged.
 func (l *Leader) renewSessionKey(ctx context.Context) (time.Duration, error) {
 	conf := l.m.cfg.Settings.Sessions
 	if left, ok := keyLife(l.m.cfg.Configs.Snapshot().SessionKey(), conf, time.Now()); ok {
@@ -32,7 +34,8 @@ func (l *Leader) renewSessionKey(ctx context.Context) (time.Duration, error) {
 	return conf.KeyTTL, nil
 }
 
-// keyLife is how long a key may be used yet, 0 for ever; false if there has to be another.
+// keyLife is how long a key may be used yet, 0 for ever (inter.worker.key.ttl.ms is 0); false if there has to
+// be another. The age is by the clock of the worker that made the key.
 func keyLife(key *storage.SessionKey, conf settings.Sessions, now time.Time) (time.Duration, bool) {
 	if key == nil || !strings.EqualFold(key.Algorithm, conf.KeyAlgorithm) || len(key.Key) != keyLength(conf) {
 		return 0, false
@@ -44,16 +47,17 @@ func keyLife(key *storage.SessionKey, conf settings.Sessions, now time.Time) (ti
 	return left, left > 0
 }
 
-// keyLength is the length of session keys in bytes: inter.worker.key.size, or what Java's
-// generator of the algorithm makes.
+// keyLength is the length of session keys in bytes: inter.worker.key.size, which is in bits, rounded up;
+// or what Java's generator of the algorithm makes (OpenJDK 17). Names of algorithms are told apart
+// regardless of case, as in Java.
 func keyLength(conf settings.Sessions) int {
 	if conf.KeySize > 0 {
 		return (conf.KeySize + 7) / 8
 	}
 	switch strings.ToLower(conf.KeyAlgorithm) {
-	case "hmacsha224":
+	case "hmacsha224", "hmacsha512/224":
 		return 28
-	case "hmacsha256":
+	case "hmacsha256", "hmacsha512/256":
 		return 32
 	case "hmacsha384":
 		return 48

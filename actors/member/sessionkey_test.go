@@ -34,3 +34,21 @@ func TestKeyLife(t *testing.T) {
 		}
 	}
 }
+
+// Without inter.worker.key.size a key is as long as the one that OpenJDK 17's generator makes: a cluster that
+// is moved over keeps its key.
+func TestKeyLength(t *testing.T) {
+	for algorithm, want := range map[string]int{
+		"HmacMD5": 64, "HmacSHA1": 64, "HmacSHA224": 28, "HmacSHA256": 32, "HmacSHA384": 48, "HmacSHA512": 64,
+		"HmacSHA512/224": 28, "HmacSHA512/256": 32, "hmacsha512/256": 32,
+	} {
+		if got := keyLength(settings.Sessions{KeyAlgorithm: algorithm}); got != want {
+			t.Errorf("%s: %d bytes, want %d", algorithm, got, want)
+		}
+	}
+	for bits, want := range map[int]int{1: 1, 8: 1, 9: 2, 256: 32} {
+		if got := keyLength(settings.Sessions{KeyAlgorithm: "HmacSHA384", KeySize: bits}); got != want {
+			t.Errorf("%d bits: %d bytes, want %d", bits, got, want)
+		}
+	}
+}
