@@ -146,17 +146,24 @@ func (a *API) change(f func() error) error {
 	}
 	a.open++
 	a.mu.Unlock()
+	defer a.changed() // also when f panics, which ends the request, not the worker
 	err := f()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if errors.Is(err, act.ErrGone) || a.closing && isFault(err) {
+		return &Coded{http.StatusServiceUnavailable, errs.Connect.Wrap(err, "The worker is shutting down")}
+	}
+	return err
+}
+
+// changed notes that a change is over, whatever came of it.
+func (a *API) changed() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.open--; a.open == 0 && a.idle != nil {
 		close(a.idle)
 		a.idle = nil
 	}
-	if errors.Is(err, act.ErrGone) || a.closing && isFault(err) {
-		return &Coded{http.StatusServiceUnavailable, errs.Connect.Wrap(err, "The worker is shutting down")}
-	}
-	return err
 }
 
 // isFault reports whether an error is the worker's rather than the request's.

@@ -69,11 +69,13 @@ func (a *API) Status(_ context.Context, name string) (state.ConnectorStatus, err
 	return st, nil
 }
 
-// TaskStatus is how a task is doing.
+// TaskStatus is how a task is doing. One that the connector has no more isn't found, though its status may
+// be stored yet: Status doesn't show it either.
 func (a *API) TaskStatus(_ context.Context, id state.TaskID) (state.TaskStatus, error) {
 	stored, ok := a.cfg.Statuses.Task(id)
 	st, ok := a.cfg.Board.Shown(id, stored, ok, a.env.WorkerID)
-	if !ok {
+	view := a.cfg.View()
+	if gone := view.Contains(id.Connector) && id.Task >= view.TaskCount(id.Connector); !ok || gone {
 		return state.TaskStatus{}, errs.NotFound.New("No status found for task %s", id)
 	}
 	return state.TaskStatus{ID: id.Task, Status: st}, nil
