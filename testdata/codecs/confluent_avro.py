@@ -2,7 +2,8 @@
 
 confluent_avro.py URL write         prints a line per case: {"name", "topic", "wire": [base64…]}
 confluent_avro.py URL read          takes such lines and checks that each value is the case's
-confluent_avro.py URL evolve        registers v1, prints values of it, registers v2 behind it
+confluent_avro.py URL evolve LEVEL  prints values of two schemas, the second registered under LEVEL
+confluent_avro.py URL evolved LEVEL takes such a line; prints what a reader with each schema makes of it
 """
 import base64
 import datetime
@@ -49,8 +50,21 @@ CASES = {
 }
 REF = {"type": "record", "name": "Ref", "namespace": "r", "fields": [{"name": "q", "type": "int"}]}
 USES = {"type": "record", "name": "Uses", "namespace": "r", "fields": [{"name": "r", "type": "Ref"}]}
-V1 = {"type": "record", "name": "V", "fields": [{"name": "id", "type": "int"}, {"name": "gone", "type": "string", "default": "g"}]}
-V2 = {"type": "record", "name": "V", "fields": [{"name": "id", "type": "long"}, {"name": "new", "type": "string", "default": "n"}]}
+
+
+def row(*fields):
+    return {"type": "record", "name": "V", "fields": list(fields)}
+
+
+# Two schemas per level, of which the second is compatible with the first by that level only.
+EVOLVED = {
+    "BACKWARD": (row({"name": "id", "type": "int"}, {"name": "gone", "type": "string"}),
+                 row({"name": "id", "type": "long"}, {"name": "new", "type": "string", "default": "n"})),
+    "FORWARD": (row({"name": "id", "type": "long"}, {"name": "gone", "type": "string", "default": "g"}),
+                row({"name": "id", "type": "int"}, {"name": "new", "type": "string"})),
+    "FULL": (row({"name": "id", "type": "long"}, {"name": "gone", "type": "string", "default": "g"}),
+             row({"name": "id", "type": "long"}, {"name": "new", "type": "string", "default": "n"})),
+}
 
 
 def context(topic):
@@ -86,12 +100,28 @@ def read(client):
 
 
 def evolve(client):
-    topic = "py-evolve"
-    wire = [AvroSerializer(client, json.dumps(V1))({"id": i, "gone": "x"}, context(topic)) for i in (1, 2)]
-    client.set_compatibility("py-evolve-value", "FORWARD" if "--forward" in sys.argv else "BACKWARD")
-    wire.append(AvroSerializer(client, json.dumps(V2))({"id": 3, "new": "y"}, context(topic)))
-    line("evolve", topic, wire)
+    level = sys.argv[3]
+    topic = "py-" + level.lower()
+    before, after = EVOLVED[level]
+    wire = [AvroSerializer(client, json.dumps(before))({"id": i, "gone": "x"}, context(topic)) for i in (1, 2)]
+    client.set_compatibility(topic + "-value", level)
+    wire.append(AvroSerializer(client, json.dumps(after))({"id": 3, "new": "y"}, context(topic)))
+    line(level, topic, wire)
+
+
+def evolved(client):
+    case = json.loads(sys.stdin.read())
+    out = []
+    for reader in EVOLVED[sys.argv[3]]:
+        deserialize = AvroDeserializer(client, json.dumps(reader))
+        for wire in case["wire"]:
+            try:
+                value = deserialize(base64.b64decode(wire), context(case["topic"]))
+                out.append(" ".join("%s=%s" % field for field in value.items()))
+            except Exception:  # the reader's schema can't read the writer's
+                out.append("no")
+    print(json.dumps(out))
 
 
 if __name__ == "__main__":
-    {"write": write, "read": read, "evolve": evolve}[sys.argv[2]](SchemaRegistryClient({"url": sys.argv[1]}))
+    {"write": write, "read": read, "evolve": evolve, "evolved": evolved}[sys.argv[2]](SchemaRegistryClient({"url": sys.argv[1]}))

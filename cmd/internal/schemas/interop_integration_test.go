@@ -6,10 +6,13 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,7 +97,9 @@ func TestAvroWithConfluentsPythonClient(t *testing.T) {
 	for name, url := range map[string]string{"embedded": own.URL(), "apicurio": service.StartSchemaRegistry(t)} {
 		o := other{python, script, url}
 		t.Run(name+"/both ways", func(t *testing.T) { bothWays(t, o) })
-		t.Run(name+"/evolution", func(t *testing.T) { evolution(t, o) })
+		for level := range evolutions {
+			t.Run(name+"/evolution/"+level, func(t *testing.T) { evolution(t, o, level) })
+		}
 	}
 }
 
@@ -128,25 +133,98 @@ func bothWays(t *testing.T, o other) {
 	}
 }
 
-// Old and new values read as the latest schema has them, and as they were written.
-func evolution(t *testing.T, o other) {
-	e := o.lines(t, "evolve")[0]
-	for _, tt := range []struct {
-		props map[string]string
-		want  []string
-	}{
-		{nil, []string{"Struct{id=1,gone=x}", "Struct{id=2,gone=x}", "Struct{id=3,new=y}"}},
-		{map[string]string{"use.latest.version": "true"}, []string{"Struct{id=1,new=n}", "Struct{id=2,new=n}", "Struct{id=3,new=y}"}},
-	} {
-		c := converter(t, o.url, tt.props)
-		for i, wire := range e.Wire {
-			sv, err := c.ToConnect(e.Topic, raw(t, wire))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := data.Text(sv.Value); got != tt.want[i] {
-				t.Errorf("%v: value %d is %s, want %s", tt.props, i, got, tt.want[i])
-			}
+// evolutions are, for each level, what values of an older and of a newer schema are to readers with
+// either: two values of the older and one of the newer; "no" for what can't be read.
+var evolutions = map[string]struct{ asOld, asNew []string }{
+	"BACKWARD": {[]string{"id=1 gone=x", "id=2 gone=x", "no"}, []string{"id=1 new=n", "id=2 new=n", "id=3 new=y"}},
+	"FORWARD":  {[]string{"id=1 gone=x", "id=2 gone=x", "id=3 gone=g"}, []string{"no", "no", "id=3 new=y"}},
+	"FULL":     {[]string{"id=1 gone=x", "id=2 gone=x", "id=3 gone=g"}, []string{"id=1 new=n", "id=2 new=n", "id=3 new=y"}},
+}
+
+// What Python writes while a schema evolves, ours reads with the schema written with, the newer and the
+// older; what ours writes likewise, Python reads. Ours is refused what the level doesn't allow.
+func evolution(t *testing.T, o other, level string) {
+	want := evolutions[level]
+	e := o.lines(t, "evolve", level)[0]
+	asWritten := converter(t, o.url, nil)
+	latest := map[string]string{"use.latest.version": "true"}
+	newest := converter(t, o.url, latest)
+	ours := exchanged{Name: level, Topic: "go-" + strings.ToLower(level)}
+	for i, wire := range e.Wire {
+		written := want.asOld
+		if i == 2 {
+			written = want.asNew
+			call(t, http.MethodPut, o.url+"/config/"+ours.Topic+"-value", `{"compatibility":"`+level+`"}`)
 		}
+		if got := shown(t, asWritten, e.Topic, wire); got != written[i] {
+			t.Errorf("value %d as it was written is %s, want %s", i, got, written[i])
+		}
+		if got := shown(t, newest, e.Topic, wire); got != want.asNew[i] {
+			t.Errorf("value %d for a reader with the newer schema is %s, want %s", i, got, want.asNew[i])
+		}
+		sv, err := asWritten.ToConnect(e.Topic, raw(t, wire))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := asWritten.FromConnect(ours.Topic, sv.Schema, sv.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours.Wire = append(ours.Wire, base64.StdEncoding.EncodeToString(b))
+	}
+	other := data.NewBuilder(data.StructType).Name("V").Field("id", data.BooleanSchema).MustBuild()
+	if _, err := asWritten.FromConnect(ours.Topic, other, data.NewStruct(other).With("id", true)); err == nil ||
+		!strings.Contains(err.Error(), ours.Topic+"-value") || !strings.Contains(strings.ToLower(err.Error()), "incompatible") {
+		t.Errorf("a schema that %s doesn't allow: %v", level, err)
+	}
+	line, err := json.Marshal(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	if err := json.Unmarshal([]byte(o.run(t, string(line), "evolved", level)), &read); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(read, slices.Concat(want.asOld, want.asNew)) {
+		t.Errorf("Python reads of ours\n%q, want\n%q", read, slices.Concat(want.asOld, want.asNew))
+	}
+	// Back to the older schema: values of the newer are still there to be read.
+	call(t, http.MethodDelete, o.url+"/subjects/"+e.Topic+"-value/versions/2", "")
+	oldest := converter(t, o.url, latest)
+	for i, wire := range e.Wire {
+		if got := shown(t, oldest, e.Topic, wire); got != want.asOld[i] {
+			t.Errorf("value %d for a reader with the older schema is %s, want %s", i, got, want.asOld[i])
+		}
+	}
+}
+
+// shown is a value's fields, or "no" for one that the converter can't read with the latest schema.
+func shown(t *testing.T, c codecs.Converter, topic, wire string) string {
+	t.Helper()
+	sv, err := c.ToConnect(topic, raw(t, wire))
+	if err != nil {
+		t.Logf("not read: %v", err)
+		return "no"
+	}
+	text := strings.TrimSuffix(strings.TrimPrefix(data.Text(sv.Value), "Struct{"), "}")
+	return strings.ReplaceAll(text, ",", " ")
+}
+
+// call asks the registry something that has to succeed.
+func call(t *testing.T, method, url, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/vnd.schemaregistry.v1+json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		said, err := io.ReadAll(resp.Body)
+		t.Fatalf("%s %s: %s %s %v", method, url, resp.Status, said, err)
 	}
 }
