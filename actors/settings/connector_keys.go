@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/plugin"
 )
@@ -84,6 +85,7 @@ func connectorKeys(c catalog) []config.Key {
 	for i, conv := range converterKeys {
 		class := define(conv.key, config.Class, nil, config.Low,
 			"Class of the "+conv.label+"; the worker's if not set. Its settings have the prefix "+conv.key+".", converterClass{c, conv.header})
+		class.Missing = codecs.NotBuiltIn
 		version := define(conv.key+"."+pluginVersion, config.String, nil, config.Low,
 			"Version or version range of the "+conv.label+".", plugin.VersionValidator())
 		keys = append(keys,

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/connectors/config"
 	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/connectors/plugin"
@@ -21,8 +22,11 @@ func (w *Worker) CheckPlugins(reg *plugin.Registry) error {
 		kind := converterKinds(k.header)[0]
 		class, ok := c.class(named.Class)
 		if !ok {
-			problems = append(problems, errs.Message(config.Invalid(k.key, named.Class,
-				"Class "+named.Class+" could not be found: it is not built into this binary")))
+			why := "Class " + named.Class + " could not be found: it is not built into this binary"
+			if more := codecs.NotBuiltIn(named.Class); more != "" {
+				why = "Class " + named.Class + " could not be found. " + more
+			}
+			problems = append(problems, errs.Message(config.Invalid(k.key, named.Class, why)))
 			if !slices.Contains(missing, kind) {
 				missing = append(missing, kind)
 			}

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,11 @@ import (
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
 	"github.com/troupe-connect/troupe/cmd/internal/boot"
+	"github.com/troupe-connect/troupe/cmd/internal/builtin"
+	"github.com/troupe-connect/troupe/codecs"
+	"github.com/troupe-connect/troupe/codecs/registry/embedded"
+	"github.com/troupe-connect/troupe/connectors/data"
+	"github.com/troupe-connect/troupe/connectors/plugin"
 )
 
 var updateTransform = flag.Bool("update-transform", false, "write what troupe transform prints to testdata/smt/transform")
@@ -313,3 +319,50 @@ func TestTransformTopic(t *testing.T) {
 		t.Errorf("hanging cluster: %s", got)
 	}
 }
+
+// Records whose schema is in a registry are decoded by it, and every step shows what they mean.
+func TestTransformByRegistry(t *testing.T) {
+	c := kafkatest.New(t, kafkatest.Topics(1, "orders"))
+	r, err := embedded.Open(t.Context(), embedded.Memory{}, builtin.SchemaFormats())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(r.Handler())
+	defer server.Close()
+	plugins, err := builtin.Registry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := plugins.Find(plugin.Converter, avroConverter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conv := found.(codecs.Plugin).New()
+	if err := conv.Configure(map[string]string{"schema.registry.url": server.URL}, false); err != nil {
+		t.Fatal(err)
+	}
+	schema := data.NewBuilder(data.StructType).Name("shop.Order").Field("id", data.Int64Schema).Field("name", data.StringSchema).MustBuild()
+	value, err := conv.FromConnect("orders", schema, data.NewStruct(schema).With("id", int64(7)).With("name", "Ada"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Produce(&kafka.Record{Topic: "orders", Value: value}, &kafka.Record{Topic: "orders", Value: []byte{0, 0, 0, 0, 99, 1}})
+	args := []string{
+		"--as", "sink", "--set", "transforms=m", "--set", "transforms.m.type=org.apache.kafka.connect.transforms.ReplaceField$Value",
+		"--set", "transforms.m.renames=name:customer", "--set", "key.converter=" + stringConverter,
+		"--set", "value.converter=" + avroConverter, "--set", "value.converter.schema.registry.url=" + server.URL,
+		"--from-topic", "orders", "--bootstrap-server", c.Bootstrap(), "-n", "2",
+	}
+	got := runTransform(t, strings.NewReader(""), args...)
+	for _, want := range []string{`{"id": 7, "name": "Ada"}  (struct shop.Order v1)`, `+ value.customer  "Ada"`, "stage     VALUE_CONVERTER", "Schema 99 not found", "2 records: 1 kept, 0 dropped, 1 failed"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	asJSON := runTransform(t, strings.NewReader(""), append(args, "-o", "json")...)
+	if first, _, _ := strings.Cut(asJSON.out, "\n"); !json.Valid([]byte(first)) || !strings.Contains(first, `"customer":"Ada"`) {
+		t.Errorf("as JSON\n%s", first)
+	}
+}
+
+const avroConverter = "io.confluent.connect.avro.AvroConverter"

@@ -46,3 +46,41 @@ func TestUnknownTransform(t *testing.T) {
 		}
 	}
 }
+
+// Converters of other makers that people have say that they aren't built in, and what is, where a
+// connector or a worker names them; any other class is what the JVM says.
+func TestUnknownConverter(t *testing.T) {
+	reg, err := builtin.Registry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for class, want := range map[string]string{
+		"com.acme.Converter": "",
+		"io.apicurio.registry.utils.converter.ExtJsonConverter": " It is not built in: it refers to schemas of a type of its own, which only Apicurio's own API keeps. " +
+			"io.confluent.connect.json.JsonSchemaConverter and org.apache.kafka.connect.json.JsonConverter are built in",
+		"com.amazonaws.services.schemaregistry.kafkaconnect.AWSKafkaAvroConverter": " It is not built in: AWS Glue's wire format and API are not covered. " +
+			"io.confluent.connect.avro.AvroConverter is built in, for registries with Confluent's API",
+	} {
+		props := map[string]*string{"value.converter": &class}
+		def, err := settings.ValidationDef(reg, nil, plugin.Sink, props)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range def.ValidateNullable(props) {
+			wanted := "Invalid value " + class + " for configuration value.converter: Class " + class + " could not be found." + want
+			if v.Name == "value.converter" && (len(v.Errors) != 1 || v.Errors[0] != wanted) {
+				t.Errorf("a connector is told\n%q, want\n%q", v.Errors, wanted)
+			}
+		}
+		w, _, err := settings.LoadWorker(t.Context(), settings.Standalone, map[string]string{
+			"bootstrap.servers": "b:1", "offset.storage.file.filename": "f", "value.converter": class,
+			"key.converter": "org.apache.kafka.connect.storage.StringConverter",
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.CheckPlugins(reg); err == nil || !strings.Contains(err.Error(), class+" could not be found") || !strings.Contains(err.Error(), want) {
+			t.Errorf("a worker is told %v, want%s", err, want)
+		}
+	}
+}
