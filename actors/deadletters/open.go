@@ -9,6 +9,7 @@ import (
 
 	"github.com/troupe-connect/troupe/actors/settings"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -20,6 +21,7 @@ type Opener struct {
 	Worker, Connector map[string]string
 	Log               *slog.Logger
 	Options           []kafka.Option
+	Numbers           *metrics.ErrorCounts // counts letters; nil for nobody
 }
 
 // lookFor is how long a task looks for its dead letter queue at the start.
@@ -35,7 +37,7 @@ func (o Opener) Queue(ctx context.Context, dl settings.DeadLetters) (*Queue, err
 	if err != nil {
 		return nil, err
 	}
-	return &Queue{Topic: dl.Topic, Context: dl.ContextHeaders, Task: o.ID, Producer: producer, Max: Room(maxRequest(props))}, nil
+	return &Queue{Topic: dl.Topic, Context: dl.ContextHeaders, Task: o.ID, Producer: producer, Max: Room(maxRequest(props)), Numbers: o.Numbers}, nil
 }
 
 // topic makes the topic of a dead letter queue if it is missing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
@@ -50,7 +51,11 @@ func (r *Reporter) Report(record data.SinkRecord, cause error) func(context.Cont
 
 func (r *Reporter) report(raw *kafka.Record, cause error) (pipeline.Wait, error) {
 	problem := ofPut(raw, cause)
+	r.Policy.Numbers.Failure(time.Now().UnixMilli())
 	wait, err := r.Policy.Report(r.Ctx, problem)
+	if !r.Policy.TolerateAll {
+		r.Policy.Numbers.Error()
+	}
 	if err == nil && !r.Policy.TolerateAll {
 		err = pipeline.Exceeded(problem)
 	}

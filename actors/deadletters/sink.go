@@ -7,6 +7,7 @@ import (
 
 	"github.com/troupe-connect/troupe/actors/pipeline"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/cluster/state"
 	"github.com/troupe-connect/troupe/connectors/errs"
 )
@@ -26,6 +27,8 @@ type Queue struct {
 	// Refused is told, once a letter is lost, on the producer's goroutine: the task has to fail, and need
 	// not wait until it commits to hear of it. It must return at once; nil is nobody.
 	Refused func(error)
+	// Numbers counts the letters, and those that are lost; nil for nobody.
+	Numbers *metrics.ErrorCounts
 }
 
 // letter is one on its way.
@@ -40,6 +43,7 @@ func (q *Queue) Report(ctx context.Context, p pipeline.Problem) (pipeline.Wait, 
 	if p.Record == nil {
 		return nil, nil
 	}
+	q.Numbers.Letter()
 	out, why := q.whole(p.Record), q.context(p)
 	whole := size(out)
 	if q.Context { // what isn't written takes no room
@@ -107,12 +111,17 @@ func (q *Queue) send(ctx context.Context, out *kafka.Record, small bool) (*lette
 	l := &letter{done: make(chan struct{}), small: small}
 	promise := func(_ *kafka.Record, err error) {
 		l.err = Refusal(q.Topic, err)
-		close(l.done)
-		if l.err != nil && q.Refused != nil && kafka.Classify(err) != kafka.Aborted && (small || kafka.Classify(err) != kafka.TooLarge) {
+		defer close(l.done)
+		if err == nil || !small && kafka.Classify(err) == kafka.TooLarge {
+			return // it is there, or is sent again and cut
+		}
+		q.Numbers.LetterFailed()
+		if q.Refused != nil && kafka.Classify(err) != kafka.Aborted {
 			q.Refused(l.err)
 		}
 	}
 	if err := q.Producer.Produce(ctx, out, promise); err != nil {
+		q.Numbers.LetterFailed()
 		return nil, Refusal(q.Topic, err)
 	}
 	return l, nil

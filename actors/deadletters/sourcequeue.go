@@ -49,7 +49,9 @@ func (l *Source) Report(_ context.Context, p pipeline.Problem) (pipeline.Wait, e
 	if p.Unsent == nil {
 		return nil, nil
 	}
+	l.policy.Numbers.Letter()
 	if err := l.send(l.maker.Letter(p), p.Unsent); err != nil {
+		l.policy.Numbers.LetterFailed()
 		return nil, Refusal(l.maker.Topic, err)
 	}
 	l.sent = true

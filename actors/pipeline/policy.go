@@ -105,6 +105,7 @@ func (p *Policy) Recover(ctx context.Context, at At, err error, again func() err
 	if retriable { // as the JVM counts: one more when it gives up
 		p.Numbers.Failure(time.Now().UnixMilli())
 	}
+	p.Numbers.Error()
 	problem := Problem{Stage: at.Stage, Class: at.Class, Where: at.Where(), Err: err, Attempts: attempts, Record: at.Record, Unsent: at.Unsent}
 	if _, err := p.Report(ctx, problem); err != nil {
 		return false, err
@@ -113,7 +114,6 @@ func (p *Policy) Recover(ctx context.Context, at At, err error, again func() err
 		p.Numbers.Skipped()
 		return true, nil
 	}
-	p.Numbers.Error()
 	return false, Exceeded(problem)
 }
 

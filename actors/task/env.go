@@ -82,9 +82,7 @@ func (r *runner) open() (flow, error) {
 	}
 	policy := &pipeline.Policy{
 		TolerateAll: conf.Errors.TolerateAll, RetryTimeout: conf.Errors.RetryTimeout, RetryDelayMax: conf.Errors.RetryDelayMax,
-	}
-	if r.numbers != nil {
-		policy.Numbers = &r.numbers.Errors
+		Numbers: r.errorCounts(),
 	}
 	if conf.Errors.Log {
 		policy.Reporters = append(policy.Reporters, &pipeline.LogReporter{Log: r.log, IncludeMessages: conf.Errors.LogMessages, Numbers: policy.Numbers})
@@ -233,7 +231,15 @@ func (r *runner) openSink(snk connectors.Sink, conf *settings.Connector, props, 
 
 // opener opens the task's dead letter queue.
 func (r *runner) opener(props map[string]string) deadletters.Opener {
-	return deadletters.Opener{ID: r.spec.ID, Worker: r.env.Worker.Props, Connector: props, Log: r.log, Options: r.env.KafkaOptions}
+	return deadletters.Opener{ID: r.spec.ID, Worker: r.env.Worker.Props, Connector: props, Log: r.log, Options: r.env.KafkaOptions, Numbers: r.errorCounts()}
+}
+
+// errorCounts is where errors of the task's records are counted; nil for nowhere.
+func (r *runner) errorCounts() *metrics.ErrorCounts {
+	if r.numbers == nil {
+		return nil
+	}
+	return &r.numbers.Errors
 }
 
 // newTask has the plugin make its task object.

@@ -12,6 +12,7 @@ import (
 	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/cluster/kafka"
 	"github.com/troupe-connect/troupe/cluster/kafka/kafkatest"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 	"github.com/troupe-connect/troupe/connectors"
 	"github.com/troupe-connect/troupe/connectors/data"
 )
@@ -162,6 +163,8 @@ func TestRefusedLetterFailsAtOnce(t *testing.T) {
 				s.kafka.CreateTopic("dlq", 1, nil)
 				s.kafka.Fail(kafkatest.Fault{Request: "Produce", Topic: "dlq", Error: fault, Times: -1})
 				s.produce(0, 1, 4)
+				counted := metrics.NewRegistry(metrics.DefaultWindows(), 0)
+				s.spec.Numbers = counted.AddTask("c", 0, false)
 				s.start()
 				s.after(5 * time.Second) // offsets are committed every 10 s
 				f := s.failure("report of a failed record: dead letter queue \"dlq\"")
@@ -172,9 +175,34 @@ func TestRefusedLetterFailsAtOnce(t *testing.T) {
 					t.Errorf("put %s", got)
 				}
 				s.wantCommitted(kafka.Offsets{})
+				for name, want := range map[string]float64{
+					"deadletterqueue-produce-requests": 2, "deadletterqueue-produce-failures": 2,
+					"total-record-failures": 2, "total-record-errors": 0,
+				} {
+					if got := errorCount(t, counted, name); got != want {
+						t.Errorf("%s is %v, want %v", name, got, want)
+					}
+				}
 			})
 		})
 	}
+}
+
+// errorCount is one of task-error-metrics of the only task.
+func errorCount(t *testing.T, r *metrics.Registry, name string) float64 {
+	t.Helper()
+	for _, g := range metrics.Groups() {
+		if g.Name != "task-error-metrics" {
+			continue
+		}
+		for i := range g.Attributes {
+			if a := &g.Attributes[i]; a.Name == name {
+				return g.Members(r.Snapshot())[0].Number(a, 0)
+			}
+		}
+	}
+	t.Fatalf("no %s", name)
+	return 0
 }
 
 // A letter that is larger than its topic takes is sent again alone, and then cut, as letters of sources are;
