@@ -69,7 +69,7 @@ var layoutRules = []struct {
 		"connectors/data", "connectors/config", "connectors/errs", "$java",
 		"cluster/state", "cluster/kafka", "cluster/kafkalog", "codecs", "codecs/json",
 	}},
-	{"cluster/group/...", []string{"connectors/data", "connectors/config", "connectors/errs", "$java", "cluster/state", "cluster/kafka"}},
+	{"cluster/group/...", []string{"connectors/data", "connectors/config", "connectors/errs", "$java", "cluster/state", "cluster/kafka", "cluster/metrics"}},
 
 	{"actors/act", []string{"$below"}},
 	{"actors/budget", []string{"$below"}},

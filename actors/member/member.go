@@ -100,7 +100,10 @@ func New(cfg Config) (*Member, error) {
 		wake: make(chan struct{}, 1), gen: -1, out: time.Now(), change: make(chan struct{}),
 	}
 	m.leader = newLeader(m)
-	m.member = group.New(co, group.Config{URL: cfg.URL, Protocol: protocol, HandOver: HandOverLimit(w.HeartbeatInterval), Log: log}, m)
+	m.member = group.New(co, group.Config{
+		URL: cfg.URL, Protocol: protocol, HandOver: HandOverLimit(w.HeartbeatInterval), Log: log,
+		Metrics: cfg.Metrics.Joins(props["client.id"], metrics.Windows{Samples: w.Metrics.Samples, Length: w.Metrics.SampleWindow}),
+	}, m)
 	return m, nil
 }
 

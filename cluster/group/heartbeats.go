@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 )
 
 // errBusy ends a membership whose owner didn't come back in time.
@@ -87,7 +88,11 @@ func (m *Member) beat(ctx context.Context, b *heartbeats, id string, generation 
 			b.tell(errBusy)
 			return
 		}
+		asked := time.Now()
 		err := m.co.Heartbeat(ctx, id, generation)
+		if ctx.Err() == nil {
+			m.cfg.Metrics.Beat(time.Since(asked), metrics.Millis(time.Now()))
+		}
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/cluster/metrics"
 )
 
 // Config is what a Member needs.
@@ -21,6 +22,7 @@ type Config struct {
 	// HandOver is how long Run may take to hand work over, see ErrHandOver; 0 is the session time-out and
 	// a heartbeat's interval.
 	HandOver time.Duration
+	Metrics  *metrics.Membership // what the protocol's calls are counted in; nil for nobody
 	Log      *slog.Logger
 }
 
@@ -76,7 +78,7 @@ func New(co *kafka.Coordinator, cfg Config, h Handler) *Member {
 		co: co, cfg: cfg, h: h, log: cfg.Log, timing: co.Timing(),
 		wake: make(chan struct{}, 1), protocol: cfg.Protocol, lastGeneration: -1,
 	}
-	m.status.Store(&Status{Generation: -1, Protocol: cfg.Protocol})
+	m.show(&Status{Generation: -1, Protocol: cfg.Protocol})
 	return m
 }
 
@@ -127,6 +129,12 @@ func (m *Member) wished() wish {
 	w := m.wish
 	m.wish = wish{}
 	return w
+}
+
+// show makes s the status.
+func (m *Member) show(s *Status) {
+	m.status.Store(s)
+	m.cfg.Metrics.Assigned(s.Connectors, s.Tasks)
 }
 
 // Status returns how things stand.
@@ -295,7 +303,7 @@ func (m *Member) evicted(ctx context.Context) (reason string) {
 func (m *Member) forget() {
 	m.beats.stop()
 	m.beats, m.id, m.parked = nil, "", nil
-	m.status.Store(&Status{Generation: -1, Protocol: m.protocol})
+	m.show(&Status{Generation: -1, Protocol: m.protocol})
 }
 
 // depart leaves the group, if the member is in it. ctx may have ended.
@@ -338,6 +346,19 @@ func (m *Member) attend(ctx context.Context, work func(context.Context)) {
 
 // rebalance joins and takes what the member is assigned.
 func (m *Member) rebalance(ctx context.Context, reason string) error {
+	begun := time.Now()
+	protocol, generation, assignment, why, err := m.round(ctx, reason)
+	if ctx.Err() == nil {
+		m.cfg.Metrics.Rebalanced(err == nil, time.Since(begun), metrics.Millis(time.Now()))
+	}
+	if err != nil {
+		return err
+	}
+	return m.take(ctx, protocol, generation, assignment, why)
+}
+
+// round joins and gets the assignment; a leader makes those of all, and has something to say of them.
+func (m *Member) round(ctx context.Context, reason string) (protocol Protocol, generation int, a Assignment, why []slog.Attr, err error) {
 	level := slog.LevelInfo
 	if !m.told.IsZero() {
 		level = slog.LevelDebug // one of many tries
@@ -351,20 +372,16 @@ func (m *Member) rebalance(ctx context.Context, reason string) error {
 	}
 	protocol, joined, err := m.join(ctx, WorkerState{URL: m.cfg.URL, Offset: m.h.Offset(), Current: m.current}, reason)
 	if err != nil {
-		return err
+		return 0, 0, Assignment{}, nil, err
 	}
 	var assignments map[string][]byte
-	var why []slog.Attr
 	if joined.Leader == joined.MemberID {
 		if assignments, why, err = m.lead(ctx, protocol, joined); err != nil {
-			return err
+			return 0, 0, Assignment{}, nil, err
 		}
 	}
-	assignment, err := m.sync(ctx, protocol, joined, assignments)
-	if err != nil {
-		return err
-	}
-	return m.take(ctx, protocol, joined.Generation, assignment, why)
+	a, err = m.sync(ctx, protocol, joined, assignments)
+	return protocol, joined.Generation, a, why, err
 }
 
 // join joins the group with what the worker says of itself. From then on heartbeats are sent.
@@ -380,10 +397,12 @@ func (m *Member) join(ctx context.Context, worker WorkerState, reason string) (P
 	if m.beats.stop() {
 		request.MemberID = "" // it has left meanwhile
 	}
+	asked := time.Now()
 	joined, err := m.co.Join(ctx, request)
 	if err != nil {
 		return 0, kafka.JoinResponse{}, err
 	}
+	m.cfg.Metrics.Joined(time.Since(asked), metrics.Millis(time.Now()))
 	m.id = joined.MemberID
 	m.beats = m.startHeartbeats(ctx, joined.MemberID, joined.Generation)
 	protocol, ok := protocolNamed(joined.Protocol)
@@ -395,12 +414,14 @@ func (m *Member) join(ctx context.Context, worker WorkerState, reason string) (P
 
 // sync gets the member's assignment; a leader brings those of all.
 func (m *Member) sync(ctx context.Context, p Protocol, joined kafka.JoinResponse, all map[string][]byte) (Assignment, error) {
+	asked := time.Now()
 	bytes, err := m.co.Sync(ctx, kafka.SyncRequest{
 		MemberID: joined.MemberID, Generation: joined.Generation, ProtocolType: ProtocolType, Protocol: p.Name(), Assignments: all,
 	})
 	if err != nil {
 		return Assignment{}, err
 	}
+	m.cfg.Metrics.Synced(time.Since(asked), metrics.Millis(time.Now()))
 	a, err := DecodeAssignment(bytes)
 	if err != nil {
 		return Assignment{}, fmt.Errorf("from leader %s: %w", joined.Leader, err)
@@ -439,7 +460,7 @@ func (m *Member) take(ctx context.Context, protocol Protocol, generation int, a 
 	kept := a
 	kept.Revoked = Work{} // the leader is told of it no more
 	m.current = &kept
-	m.status.Store(&Status{
+	m.show(&Status{
 		MemberID: m.id, Generation: generation, Leader: a.Leader, LeaderURL: a.LeaderURL, Protocol: protocol,
 		Connectors: len(a.Assigned.Connectors), Tasks: len(a.Assigned.Tasks),
 	})

@@ -3,6 +3,7 @@ package metrics
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // number makes an attribute of a number; f is called without a lock.
@@ -143,7 +144,7 @@ func taskAttributes() []Attribute {
 		ofTask("batch-size-avg", Gauge, "The average number of records in the batches the task has processed so far.",
 			func(t *Task, now int64) float64 { return t.batch.avg(now) }),
 		info("connector-class", "The name of the connector class.", func(i *TaskInfo) string { return i.ConnectorClass }),
-		text("connector-type", "The type of the connector: source or sink.", func(t *Task) string { return kindOf(t.Source != nil) }),
+		text("connector-type", "The type of the connector: SOURCE or SINK, as tasks have it.", func(t *Task) string { return strings.ToUpper(kindOf(t.Source != nil)) }),
 		info("connector-version", "The version of the connector class.", func(i *TaskInfo) string { return i.ConnectorVersion }),
 		info("task-class", "The name of the task class.", func(i *TaskInfo) string { return i.TaskClass }),
 		info("task-version", "The version of the task class.", func(i *TaskInfo) string { return i.TaskVersion }),

@@ -319,3 +319,52 @@ func TestEveryAttributeIsExplained(t *testing.T) {
 		}
 	}
 }
+
+func TestNumbersOfAMembership(t *testing.T) {
+	r := world()
+	r.Worker.Describe(About{Version: "4.1.1", Commit: "abc", WorkerID: "w:8083", Started: time.UnixMilli(begun)})
+	const group, id = coordinatorGroup, "connect-w:8083"
+	m := r.Worker.Joins(id, DefaultWindows())
+	for _, attribute := range []string{"last-heartbeat-seconds-ago", "last-rebalance-seconds-ago"} {
+		if got := read(t, r, group, attribute, id); got != -1 {
+			t.Errorf("%s is %v before the first, want -1", attribute, got)
+		}
+	}
+	m.Joined(200*time.Millisecond, begun)
+	m.Synced(100*time.Millisecond, begun)
+	m.Rebalanced(true, 300*time.Millisecond, begun)
+	m.Rebalanced(true, 500*time.Millisecond, begun+1000)
+	m.Rebalanced(false, time.Second, begun+2000)
+	m.Beat(5*time.Millisecond, begun+2000)
+	m.Assigned(3, 7)
+	for _, tt := range []struct {
+		group, attribute, of string
+		want                 float64
+	}{
+		{group, "assigned-connectors", id, 3},
+		{group, "assigned-tasks", id, 7},
+		{group, "heartbeat-total", id, 1},
+		{group, "heartbeat-response-time-max", id, 5},
+		{group, "last-heartbeat-seconds-ago", id, 2},
+		{group, "join-total", id, 1},
+		{group, "join-time-max", id, 200},
+		{group, "sync-total", id, 1},
+		{group, "sync-time-avg", id, 100},
+		{group, "rebalance-total", id, 2},
+		{group, "rebalance-latency-avg", id, 400},
+		{group, "rebalance-latency-max", id, 500},
+		{group, "rebalance-latency-total", id, 800},
+		{group, "failed-rebalance-total", id, 1},
+		{group, "last-rebalance-seconds-ago", id, 3},
+		{"app-info", "start-time-ms", id, float64(begun)},
+		{"app-info", "StartTimeMs", "w:8083", float64(begun)},
+		{"kafka-metrics-count", "count", id, 22},
+	} {
+		if got := read(t, r, tt.group, tt.attribute, tt.of); got != tt.want {
+			t.Errorf("%s of %s is %v, want %v", tt.attribute, tt.group, got, tt.want)
+		}
+	}
+	var nobody *Worker
+	nobody.Joins(id, DefaultWindows()).Beat(0, begun)
+	nobody.Describe(About{})
+}

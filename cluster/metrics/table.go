@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -31,7 +32,9 @@ type Group struct {
 	Domain     string // JMX domain: kafka.connect, kafka.producer, kafka.consumer
 	Name       string // MBean type: source-task-metrics
 	Attributes []Attribute
-	of         func(s *Snapshot) []Member
+	// MBeanOnly: it says what another group says, by the names of an MBean that is no metric of Kafka's.
+	MBeanOnly bool
+	of        func(s *Snapshot) []Member
 }
 
 // Member is one bearer of a group's attributes: an MBean.
@@ -65,6 +68,9 @@ func (g *Group) ReporterName(a *Attribute) string {
 func (g *Group) RuleName(a *Attribute) string {
 	own := strings.TrimPrefix(g.Domain, "kafka.")
 	name := strings.TrimSuffix(strings.TrimPrefix(g.Name, own+"-"), "metrics")
+	if name != "" {
+		name = strings.TrimSuffix(name, "-") + "-"
+	}
 	return underscored(g.Domain) + "_" + underscored(name+a.Name)
 }
 
@@ -90,12 +96,15 @@ func (r *Registry) Snapshot() *Snapshot {
 }
 
 // Groups are all groups of Kafka Connect's metrics, and of its clients' those that are kept.
-func Groups() []*Group { return groups }
+func Groups() []*Group { return all }
 
 var groups = []*Group{
 	{Domain: connect, Name: "connect-worker-metrics", Attributes: workerAttributes(), of: oneWorker},
 	{Domain: connect, Name: "connect-worker-metrics", Attributes: taskCountAttributes(), of: perConnector},
 	{Domain: connect, Name: "connect-worker-rebalance-metrics", Attributes: rebalanceAttributes(), of: oneWorker},
+	{Domain: connect, Name: coordinatorGroup, Attributes: membershipAttributes(), of: theMembership},
+	{Domain: connect, Name: "app-info", Attributes: aboutAttributes("version", "commit-id", "start-time-ms"), of: everyAppInfo},
+	{Domain: connect, Name: "app-info", Attributes: aboutAttributes("Version", "CommitId", "StartTimeMs"), of: everyAppID, MBeanOnly: true},
 	{Domain: connect, Name: "connector-metrics", Attributes: connectorAttributes(), of: everyConnector},
 	{Domain: connect, Name: "connector-task-metrics", Attributes: taskAttributes(), of: everyTask},
 	{Domain: connect, Name: "connector-transform-metrics", Attributes: pluginAttributes("transform"), of: everyTransform},
@@ -110,7 +119,14 @@ var groups = []*Group{
 	{Domain: "kafka.consumer", Name: "consumer-coordinator-metrics", Attributes: coordinatorAttributes(), of: everyConsumer},
 }
 
-const connect = "kafka.connect"
+const (
+	connect          = "kafka.connect"
+	coordinatorGroup = "connect-coordinator-metrics"
+)
+
+// all is the groups with what counts them.
+var all = append(slices.Clip(groups),
+	&Group{Domain: connect, Name: "kafka-metrics-count", Attributes: countAttributes(), of: everyCount})
 
 func oneWorker(s *Snapshot) []Member { return []Member{{of: s}} }
 

@@ -23,6 +23,8 @@ type Worker struct {
 	epoch      int64
 	live       func() Live
 	schemas    func() Schemas
+	about      About
+	membership *Membership // nil without a group
 }
 
 // Live is what is asked for when the numbers are read, since nobody is told of its changes.

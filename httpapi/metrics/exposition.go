@@ -43,18 +43,11 @@ func ParseFamilies(list []string) (Families, error) {
 type Exposition struct {
 	registry *metrics.Registry
 	families Families
-	info     Info
-}
-
-// Info is what app-info's MBean and Kafka's metric of that name say of the worker.
-type Info struct {
-	Version, Commit, ClientID string
-	Started                   time.Time
 }
 
 // NewExposition shows registry under the names of families.
-func NewExposition(registry *metrics.Registry, families Families, info Info) *Exposition {
-	return &Exposition{registry: registry, families: families, info: info}
+func NewExposition(registry *metrics.Registry, families Families) *Exposition {
+	return &Exposition{registry: registry, families: families}
 }
 
 // The two formats, by their content types.
@@ -95,7 +88,7 @@ const piece = 64 << 10
 func (e *Exposition) kafka(t *text) {
 	for _, g := range metrics.Groups() {
 		members := g.Members(t.s)
-		if len(members) == 0 {
+		if len(members) == 0 || g.MBeanOnly {
 			continue
 		}
 		// The labels of each member, once for all attributes.
@@ -106,7 +99,8 @@ func (e *Exposition) kafka(t *text) {
 				t.attribute(g.ReporterName(a), a, members, reporter)
 			}
 			// By that rule file kafka_connect_connector_status is the state of tasks.
-			if e.families.JMXExporter && (g.Name != "connector-metrics" || a.Name != "status") {
+			once := e.families.Reporter && g.ReporterName(a) == g.RuleName(a) // app-info
+			if e.families.JMXExporter && !once && (g.Name != "connector-metrics" || a.Name != "status") {
 				t.attribute(g.RuleName(a), a, members, rule)
 				if g.Name == "connector-task-metrics" && a.Name == "status" {
 					t.attribute("kafka_connect_connector_status", a, members, rule)
@@ -124,12 +118,13 @@ func (e *Exposition) appInfo(t *text) {
 	if !e.families.JMXExporter && !e.families.Reporter {
 		return
 	}
-	id := metrics.Label{Key: "clientid", Value: e.info.ClientID}
+	about := e.registry.Worker.About()
+	id := metrics.Label{Key: "clientid", Value: e.registry.Worker.ClientID()}
 	t.head("kafka_connect_start_time_seconds", metrics.Gauge, "When the worker started, in seconds since 1970.")
-	t.value("kafka_connect_start_time_seconds", labels([]metrics.Label{id}, ruleKey), nil, float64(e.info.Started.UnixMilli())/1000)
+	t.value("kafka_connect_start_time_seconds", labels([]metrics.Label{id}, ruleKey), nil, float64(about.Started.UnixMilli())/1000)
 	t.head("kafka_connect_version_info", metrics.Gauge, "1, with the worker's version.")
 	t.value("kafka_connect_version_info", labels([]metrics.Label{
-		id, {Key: "version", Value: e.info.Version}, {Key: "commitid", Value: e.info.Commit},
+		id, {Key: "version", Value: about.Version}, {Key: "commitid", Value: about.Commit},
 	}, ruleKey), nil, 1)
 }
 

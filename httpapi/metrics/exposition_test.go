@@ -43,7 +43,9 @@ func busy(n int) *metrics.Registry {
 func expose(t *testing.T, r *metrics.Registry, f Families, openMetrics bool) string {
 	t.Helper()
 	var b bytes.Buffer
-	e := NewExposition(r, f, Info{Version: "1.2.3", Commit: "abc", ClientID: "connect-1", Started: now.Add(-time.Minute)})
+	r.Worker.Describe(metrics.About{Version: "1.2.3", Commit: "abc", WorkerID: "w:1", Started: now.Add(-time.Minute)})
+	r.Worker.Joins("connect-1", metrics.DefaultWindows())
+	e := NewExposition(r, f)
 	if err := e.Write(&b, openMetrics, now); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +163,7 @@ func TestNumbersAreWrittenShort(t *testing.T) {
 // BenchmarkScrape is one scrape of a worker with 1,000 connectors of two tasks.
 func BenchmarkScrape(b *testing.B) {
 	r := busy(1000)
-	e := NewExposition(r, both, Info{})
+	e := NewExposition(r, both)
 	var w countingWriter
 	for b.Loop() {
 		if err := e.Write(&w, false, now); err != nil {

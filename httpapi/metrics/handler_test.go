@@ -19,7 +19,7 @@ func get(t *testing.T, h http.Handler, method, path, body string, header ...stri
 }
 
 func TestMetricsOverHTTP(t *testing.T) {
-	e := NewExposition(busy(1), both, Info{Started: now})
+	e := NewExposition(busy(1), both)
 	w := get(t, e, "GET", "/metrics", "")
 	if w.Code != 200 || w.Header().Get("Content-Type") != ClassicType {
 		t.Errorf("%d %s", w.Code, w.Header())

@@ -392,15 +392,10 @@ func (b *bean) values(names []string, now time.Time) (values map[string]any, mis
 	return values, ""
 }
 
-// jsonNumber is v as Jolokia writes it: what JSON has no number for is text.
+// jsonNumber is v as Jolokia 2 writes it: what JSON has no number for is null.
 func jsonNumber(v float64) any {
-	switch {
-	case math.IsNaN(v):
-		return "NaN"
-	case math.IsInf(v, 1):
-		return "Infinity"
-	case math.IsInf(v, -1):
-		return "-Infinity"
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
 	}
 	return v
 }

@@ -334,6 +334,7 @@ func (n *node) listen() error {
 	}
 	n.url = n.settings.Rest.AdvertisedURL(bound(n.settings.Rest.Listeners, addrs))
 	n.workerID, err = settings.WorkerID(n.url)
+	n.describe()
 	return err
 }
 

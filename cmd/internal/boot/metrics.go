@@ -26,9 +26,7 @@ func (n *node) showMetrics(cfg *httpapi.Config) error {
 	}
 	n.numbers = metrics.NewRegistry(metrics.Windows{Samples: m.Samples, Length: m.SampleWindow}, m.MaxPartitions)
 	n.numbers.Worker.WatchSchemas(n.schemas)
-	show := exposed.NewExposition(n.numbers, families, exposed.Info{
-		Version: builtin.KafkaVersion, Commit: builtin.Revision(), ClientID: n.settings.ClientID, Started: time.Now(),
-	})
+	show := exposed.NewExposition(n.numbers, families)
 	cfg.MetricsRoutes = []httpapi.Route{
 		{Method: http.MethodGet, Path: "/metrics", Handler: show},
 		{Method: http.MethodGet, Path: "/dashboards/*file", Handler: exposed.Dashboards()},
@@ -42,4 +40,11 @@ func (n *node) showMetrics(cfg *httpapi.Config) error {
 		}
 	}
 	return nil
+}
+
+// describe notes in the numbers which worker it is, once its address is known.
+func (n *node) describe() {
+	n.numbers.Of().Describe(metrics.About{
+		Version: builtin.KafkaVersion, Commit: builtin.Revision(), WorkerID: n.workerID, Started: time.Now(),
+	})
 }
