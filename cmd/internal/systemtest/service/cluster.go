@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,8 @@ type ClusterConfig struct {
 	Binary string   // troupe; needed only for its workers
 	Config []string // more lines of each worker's properties, last
 	Java   string   // more options of java
+	// Jolokia: the MBeans of each worker can be read at its Node's MBeans.
+	Jolokia bool
 }
 
 // Cluster is distributed workers of one group, of either kind, which get the same properties. It
@@ -45,6 +48,8 @@ type Node struct {
 	*Worker
 	Kind Kind
 	ID   string // host:port
+	// MBeans is where Jolokia answers; its URL is empty without ClusterConfig.Jolokia.
+	MBeans REST
 }
 
 // NewCluster prepares a cluster without workers.
@@ -81,9 +86,17 @@ func (c *Cluster) Add(tb testing.TB, kind Kind) *Node {
 	if kind == JVMWorker {
 		w.args = []string{filepath.Join(Root(tb), "testdata", "services", "jvm-connect"), "run", w.properties()}
 		w.env = []string{"CONNECT_JAVA=" + c.Java}
+		if c.Jolokia {
+			port := FreePorts(tb, 1)
+			w.env = append(w.env, "CONNECT_JOLOKIA="+strconv.Itoa(port))
+			n.MBeans.URL = "http://" + local(port) + "/jolokia/"
+		}
 		w.ends = []int{143, -1} // the signal by its own account, and killed
 	} else {
 		w.args = []string{c.Binary, "distributed", w.properties()}
+		if c.Jolokia {
+			n.MBeans.URL = w.URL + "/jolokia"
+		}
 	}
 	c.Nodes = append(c.Nodes, n)
 	return n
@@ -107,6 +120,9 @@ func (c *Cluster) properties() []string {
 		"status.storage.replication.factor=1",
 		"status.storage.partitions=2",
 		"plugin.path=" + c.plugins,
+	}
+	if c.Jolokia {
+		lines = append(lines, "jolokia.enabled=true")
 	}
 	return append(lines, c.Config...)
 }
