@@ -51,6 +51,7 @@ func converters(b *testing.B) map[string]codecs.Converter {
 	}
 }
 
+// The same in whole workers is measured by the workloads avro and avro-source of testdata/bench/sidebyside.py.
 func BenchmarkFromConnect(b *testing.B) {
 	value := tenFields()
 	for name, c := range converters(b) {
