@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -133,39 +134,53 @@ func (e *Exposition) appInfo(t *text) {
 func (e *Exposition) process(t *text) {
 	var b bytes.Buffer
 	vm.WriteProcessMetrics(&b)
-	type family struct {
-		name  string
-		lines []string
-	}
-	var all []*family
-	byName := make(map[string]*family)
-	for line := range strings.Lines(b.String()) {
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
+	all := processFamilies(b.String())
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		help := "Of the worker's process: " + strings.ReplaceAll(name, "_", " ") + "."
+		switch {
+		case slices.ContainsFunc(all[name], isQuantile):
+			t.line("# HELP ", name, help)
+			t.line("# TYPE ", name, "summary")
+		case strings.HasSuffix(name, "_total"):
+			t.head(name, metrics.Counter, help)
+		default:
+			t.head(name, metrics.Gauge, help)
 		}
-		name := line[:strings.IndexAny(line+" ", "{ ")]
-		if strings.HasSuffix(name, "_bucket") {
-			continue // by VictoriaMetrics' own ranges, which Prometheus can't read
-		}
-		f := byName[name]
-		if f == nil {
-			f = &family{name: name}
-			byName[name] = f
-			all = append(all, f)
-		}
-		f.lines = append(f.lines, line)
-	}
-	slices.SortFunc(all, func(a, b *family) int { return strings.Compare(a.name, b.name) })
-	for _, f := range all {
-		kind := metrics.Gauge
-		if strings.HasSuffix(f.name, "_total") {
-			kind = metrics.Counter
-		}
-		t.head(f.name, kind, "Of the worker's process: "+strings.ReplaceAll(f.name, "_", " ")+".")
-		for _, line := range f.lines {
+		for _, line := range all[name] {
 			t.b = append(append(t.b, line...), '\n')
 		}
 	}
+}
+
+func isQuantile(line string) bool { return strings.Contains(line, `{quantile="`) }
+
+// processFamilies sorts the lines of a text without comments into metrics: a summary's sum and count
+// belong to it. Histograms are left out: their buckets are VictoriaMetrics' own ranges, which
+// Prometheus can't read.
+func processFamilies(text string) map[string][]string {
+	named := make(map[string][]string)
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			name := line[:strings.IndexAny(line+" ", "{ ")]
+			named[name] = append(named[name], line)
+		}
+	}
+	for name, lines := range named {
+		base, isHistogram := strings.CutSuffix(name, "_bucket")
+		if !isHistogram && !slices.ContainsFunc(lines, isQuantile) {
+			continue
+		}
+		for _, part := range []string{base + "_sum", base + "_count"} {
+			if !isHistogram {
+				named[name] = append(named[name], named[part]...)
+			}
+			delete(named, part)
+		}
+		if isHistogram {
+			delete(named, name)
+		}
+	}
+	return named
 }
 
 // text is an exposition that is being written.

@@ -97,6 +97,9 @@ func TestPrometheusReadsIt(t *testing.T) {
 	if f := families["troupe_stage_seconds"]; f.GetType() != dto.MetricType_HISTOGRAM || f.Metric[0].Histogram.GetSampleCount() != 1 {
 		t.Errorf("troupe_stage_seconds is %v", f)
 	}
+	if f := families["go_gc_duration_seconds"]; f.GetType() != dto.MetricType_SUMMARY || len(f.Metric) != 1 {
+		t.Errorf("go_gc_duration_seconds is %v", f)
+	}
 	if families["go_goroutines"] == nil || families["process_resident_memory_bytes"] == nil {
 		t.Errorf("the process's own numbers are missing")
 	}
