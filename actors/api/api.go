@@ -275,6 +275,9 @@ func (a *API) RestartConnector(ctx context.Context, name string) error {
 
 // RestartTask restarts one task and waits until it has started.
 func (a *API) RestartTask(ctx context.Context, id state.TaskID) error {
+	if id.Task < 0 { // -1 is how we know the connector object, which was not asked for
+		return errs.NotFound.New("Unknown task: %s", id)
+	}
 	return a.change(func() error { return a.mode.restart(ctx, id) })
 }
 

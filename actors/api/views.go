@@ -72,6 +72,9 @@ func (a *API) Status(_ context.Context, name string) (state.ConnectorStatus, err
 // TaskStatus is how a task is doing. One that the connector has no more isn't found, though its status may
 // be stored yet: Status doesn't show it either.
 func (a *API) TaskStatus(_ context.Context, id state.TaskID) (state.TaskStatus, error) {
+	if id.Task < 0 { // the connector's own status is not a task's
+		return state.TaskStatus{}, errs.NotFound.New("No status found for task %s", id)
+	}
 	stored, ok := a.cfg.Statuses.Task(id)
 	st, ok := a.cfg.Board.Shown(id, stored, ok, a.env.WorkerID)
 	view := a.cfg.View()

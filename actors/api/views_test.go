@@ -36,7 +36,11 @@ func TestStatusShown(t *testing.T) {
 				t.Errorf("task %d: %s, alone %s (%v), want %s", n, one.State, alone.State, err, want[n])
 			}
 		}
-		for _, n := range []int{3, 4} { // told to be there by nobody else
+		d.board.Put(state.ConnectorID("c"), state.Status{State: state.Running, WorkerID: "w:8083"})
+		for _, n := range []int{-1, -2, 3, 4} { // told to be there by nobody else; -1 is no name for the connector
+			if err := d.RestartTask(t.Context(), id(n)); !errors.Is(err, errs.NotFound) {
+				t.Errorf("restart of task %d: %v", n, err)
+			}
 			if one, err := d.TaskStatus(t.Context(), id(n)); !errors.Is(err, errs.NotFound) {
 				t.Errorf("task %d: %+v, %v", n, one, err)
 			}
