@@ -56,7 +56,9 @@ func (l *Local) put(ctx context.Context, name string, props map[string]string, i
 	l.store.PutConnector(name, props, initial)
 	target := l.store.Snapshot().Target(name)
 	l.mu.Unlock()
-	if !isNew {
+	if isNew {
+		l.api.env.Log.Info("connector created", "connector", name, "target", string(target))
+	} else {
 		l.api.env.Log.Info("connector reconfigured", "connector", name)
 	}
 	if target != state.TargetStarted { // nobody will say what its tasks are
@@ -95,6 +97,7 @@ func (l *Local) remove(ctx context.Context, name string) error {
 	}
 	l.store.RemoveConnector(name)
 	l.mu.Unlock()
+	l.api.env.Log.Info("connector deleted", "connector", name)
 	return ask(ctx, "stopping connector "+name, func(ctx context.Context) error { return l.api.cfg.Herder.Gone(ctx, name) })
 }
 
