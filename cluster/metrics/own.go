@@ -59,10 +59,6 @@ func workerFamilies() []*Family {
 				emit(float64(n))
 			},
 		},
-		live("troupe_config_topic_lag_records", "Records of the config topic that this worker has not read yet.",
-			func(l Live) int64 { return l.ConfigLag }),
-		live("troupe_actor_mailbox_messages", "Messages that wait in the mailboxes of all actors.",
-			func(l Live) int64 { return int64(l.Mailboxes) }),
 		{
 			Name: "troupe_rebalance_moved_total", Kind: Counter,
 			Help: "Connectors and tasks that rebalances started or stopped on this worker.",

@@ -29,9 +29,7 @@ type Worker struct {
 
 // Live is what is asked for when the numbers are read, since nobody is told of its changes.
 type Live struct {
-	Zombies   int   // plugin calls that were given up and still run
-	ConfigLag int64 // records of the config topic that this worker has not read
-	Mailboxes int   // messages waiting in all actors
+	Zombies int // plugin calls that were given up and still run
 }
 
 // NewWorker returns the numbers of a worker that starts.
