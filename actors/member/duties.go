@@ -46,6 +46,9 @@ func (m *Member) keep(ctx context.Context) error {
 // unsyncTries is how often a worker tries to read the config topic before it gives up its work.
 const unsyncTries = 5
 
+// leastUnsyncPause is between two tries even where the settings ask for none: Kafka may refuse at once.
+const leastUnsyncPause = time.Second
+
 // catchUp reads the config topic with pauses and joins the group when that succeeds. Work goes on
 // meanwhile, but not for ever: at some time others will have it.
 func (m *Member) catchUp(ctx context.Context) {
@@ -55,7 +58,7 @@ func (m *Member) catchUp(ctx context.Context) {
 		if _, _, protocol := m.Place(); protocol != group.Eager {
 			pause = w.ScheduledRebalanceMaxDelay / 10 / time.Duration(left)
 		}
-		if !act.Sleep(ctx, pause) {
+		if !act.Sleep(ctx, max(pause, leastUnsyncPause)) {
 			return
 		}
 		err := m.refresh(ctx)

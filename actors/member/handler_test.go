@@ -152,6 +152,21 @@ func TestBehindWithEager(t *testing.T) {
 	})
 }
 
+// A worker whose settings ask for no pause between two tries does not spin.
+func TestBehindWithoutPause(t *testing.T) {
+	noPause := map[string]string{"scheduled.rebalance.max.delay.ms": "0", "worker.sync.timeout.ms": "0"}
+	inBench(t, noPause, func(t *testing.T, b *bench) {
+		b.join()
+		b.kafka.Stop()
+		b.m.Handle(t.Context(), b.assignment(9, func(e *group.Event) { e.Assignment.Offset += 5 }))
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if tries := b.logged("could still not read the config topic to its end"); tries < 5 || tries > 10 {
+			t.Errorf("%d tries in ten seconds", tries)
+		}
+	})
+}
+
 // Revoked work has until the deadline to stop, and its statuses are written before others get it. When the
 // membership is lost nothing can be written; the worker says since when it has no assignment.
 func TestRevoked(t *testing.T) {

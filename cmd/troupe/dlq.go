@@ -223,7 +223,7 @@ func (d *dlqFilter) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&d.connectors, "connector", nil, "letters of this connector (repeatable, as are the next two)")
 	f.StringArrayVar(&d.stages, "stage", nil, "that failed at this stage: TRANSFORMATION, VALUE_CONVERTER, TASK_PUT, …")
 	f.StringArrayVar(&d.origins, "origin", nil, "from this topic, before they were dead")
-	f.StringVar(&d.exception, "exception", "", `whose "exception class: message" has a match of this regular expression`)
+	f.StringVar(&d.exception, "exception", "", `whose "exception class: message" has a match of this regular expression (Java's syntax)`)
 	f.StringVar(&d.since, "since", "", "of records not older: a time like 2026-05-01T12:00:00Z, milliseconds, or an age like 36h")
 	f.StringVar(&d.until, "until", "", "of records older than this")
 	f.Int32SliceVar(&d.partitions, "partition", nil, "of this partition of the dead letter topic (repeatable)")

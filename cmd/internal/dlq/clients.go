@@ -136,8 +136,8 @@ func (c *Clients) Show(ctx context.Context, topic string, filter *Filter, limit 
 	err = reader.Each(ctx, func(r *kafka.Record) error {
 		read++
 		l := Read(r)
-		if !filter.Match(&l) {
-			return nil
+		if chosen, err := filter.Match(&l); err != nil || !chosen {
+			return err
 		}
 		if err := each(&l); err != nil {
 			return err

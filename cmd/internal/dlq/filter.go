@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
 // Filter chooses among dead letters: one must match all that is set. The zero value matches all. It is
@@ -17,7 +18,7 @@ import (
 type Filter struct {
 	Connectors []string `json:"connectors,omitempty"`
 	Stages     []string `json:"stages,omitempty"`
-	// Exception is a regular expression, found in "class: message".
+	// Exception is a regular expression of Java's, found in "class: message".
 	Exception string `json:"exception,omitempty"`
 	// Origins are the topics where the records failed.
 	Origins []string `json:"origins,omitempty"`
@@ -30,7 +31,7 @@ type Filter struct {
 	// Key is the record's key in base64, "" for an empty one or none. nil: any.
 	Key *string `json:"key,omitempty"`
 
-	exception *regexp.Regexp
+	exception *regex.Regexp
 	key       []byte
 }
 
@@ -61,13 +62,13 @@ func (f *Filter) Prepare() error {
 	if f.Exception == "" {
 		return nil
 	}
-	f.exception, err = regexp.Compile(f.Exception)
+	f.exception, err = regex.Compile(f.Exception)
 	return err
 }
 
 // Match reports whether the filter chooses the letter. A letter without context headers is chosen only by
-// what asks for none of them.
-func (f *Filter) Match(l *Letter) bool {
+// what asks for none of them. The error is of an expression that takes too many steps on this letter.
+func (f *Filter) Match(l *Letter) (bool, error) {
 	r := l.Record
 	switch {
 	case len(f.Partitions) > 0 && !slices.Contains(f.Partitions, r.Partition),
@@ -75,14 +76,23 @@ func (f *Filter) Match(l *Letter) bool {
 		f.Key != nil && string(f.key) != string(r.Key),
 		f.From != nil && r.Timestamp.UnixMilli() < *f.From,
 		f.To != nil && r.Timestamp.UnixMilli() >= *f.To:
-		return false
+		return false, nil
 	}
 	c := l.Context
 	if c == nil {
-		return len(f.Connectors) == 0 && len(f.Stages) == 0 && len(f.Origins) == 0 && f.exception == nil
+		return len(f.Connectors) == 0 && len(f.Stages) == 0 && len(f.Origins) == 0 && f.exception == nil, nil
 	}
-	return among(f.Connectors, c.Connector) && among(f.Stages, c.Stage) && among(f.Origins, c.Topic) &&
-		(f.exception == nil || f.exception.MatchString(c.Exception+": "+c.Message))
+	if !among(f.Connectors, c.Connector) || !among(f.Stages, c.Stage) || !among(f.Origins, c.Topic) {
+		return false, nil
+	}
+	if f.exception == nil {
+		return true, nil
+	}
+	found, err := f.exception.FindString(c.Exception + ": " + c.Message)
+	if err != nil {
+		return false, fmt.Errorf("--exception %s on the letter at %s-%d@%d: %w", f.Exception, r.Topic, r.Partition, r.Offset, err)
+	}
+	return found != nil, nil
 }
 
 func among(list []string, one string) bool { return len(list) == 0 || slices.Contains(list, one) }

@@ -1,6 +1,7 @@
 package dlq
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/troupe-connect/troupe/actors/deadletters"
 	"github.com/troupe-connect/troupe/cluster/kafka"
+	"github.com/troupe-connect/troupe/connectors/java/regex"
 )
 
 func header(key, value string) kafka.RecordHeader {
@@ -124,6 +126,7 @@ func TestFilter(t *testing.T) {
 		{Filter{Origins: []string{"dead"}}, false, false},
 		{Filter{Exception: `^a\.Data.*: no good$`}, true, false},
 		{Filter{Exception: `java`}, false, false},
+		{Filter{Exception: `\.[A-Z&&[^E]]ata(?=Ex)`}, true, false}, // Java's syntax
 		{Filter{From: ms(0)}, true, true},
 		{Filter{From: ms(1)}, true, true}, // a nanosecond is none
 		{Filter{From: ms(time.Millisecond)}, false, false},
@@ -142,9 +145,22 @@ func TestFilter(t *testing.T) {
 		if err := tt.filter.Prepare(); err != nil {
 			t.Fatal(err)
 		}
-		if a, b := tt.filter.Match(&with), tt.filter.Match(&without); a != tt.with || b != tt.not {
+		a, err1 := tt.filter.Match(&with)
+		b, err2 := tt.filter.Match(&without)
+		if err1 != nil || err2 != nil || a != tt.with || b != tt.not {
 			t.Errorf("%s: %v and %v, want %v and %v", tt.filter.String(), a, b, tt.with, tt.not)
 		}
+	}
+	slow := Filter{Exception: `(a|aa)+$b`}
+	if err := slow.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	stuck := with
+	where := *with.Context
+	where.Message = strings.Repeat("a", 1_000)
+	stuck.Context = &where
+	if _, err := slow.Match(&stuck); !errors.Is(err, regex.ErrTooComplex) || !strings.Contains(err.Error(), "--exception") {
+		t.Errorf("an expression without end: %v", err)
 	}
 	bad := Filter{Exception: "("}
 	if bad.Prepare() == nil {

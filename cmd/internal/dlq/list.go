@@ -67,8 +67,9 @@ func (c *Clients) List(ctx context.Context, topic, progressTopic string, last in
 			g = &one
 			groups[key] = g
 		}
-		g.add(&l, progress.Done(&l))
-		return nil
+		done, err := progress.Done(&l)
+		g.add(&l, done)
+		return err
 	})
 	out := &Listing{Topic: topic}
 	for _, g := range groups {

@@ -154,14 +154,18 @@ func (p *Progress) prune() {
 	})
 }
 
-// Done reports whether a replay has written the letter.
-func (p *Progress) Done(l *Letter) bool {
+// Done reports whether a replay has written the letter. Errors are those of Filter.Match.
+func (p *Progress) Done(l *Letter) (bool, error) {
 	for i := range p.entries {
-		if e := &p.entries[i]; l.Record.Offset < e.offsets[l.Record.Partition] && e.filter.Match(l) {
-			return true
+		e := &p.entries[i]
+		if l.Record.Offset >= e.offsets[l.Record.Partition] {
+			continue
+		}
+		if chosen, err := e.filter.Match(l); err != nil || chosen {
+			return chosen, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 // from is where a replay has to begin.

@@ -158,11 +158,19 @@ func (r *replaying) begin(ctx context.Context) error {
 func (r *replaying) take(ctx context.Context, rec *kafka.Record) error {
 	r.totals.Read++
 	l := Read(rec)
-	if !r.Filter.Match(&l) {
+	chosen, err := r.Filter.Match(&l)
+	if err != nil {
+		return err
+	}
+	if !chosen {
 		r.offsets[rec.Partition] = rec.Offset + 1
 		return nil
 	}
-	if r.progress.Done(&l) {
+	done, err := r.progress.Done(&l)
+	if err != nil {
+		return err
+	}
+	if done {
 		r.totals.Done++
 		r.offsets[rec.Partition] = rec.Offset + 1
 		return nil
