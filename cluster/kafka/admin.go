@@ -108,22 +108,31 @@ func (d saramaDialer) Dial(network, address string) (net.Conn, error) {
 	return d.s.dial(d.ctx, network, address)
 }
 
-// do runs op with a connection, again while that may help. what and args name the deed in errors.
+// do is ask for a deed without an answer.
 func (a *Admin) do(ctx context.Context, op func(*saramaConn) error, what string, args ...any) error {
+	_, err := ask(ctx, a, func(c *saramaConn) (struct{}, error) { return struct{}{}, op(c) }, what, args...)
+	return err
+}
+
+// ask runs op with a connection, again while that may help, and returns its answer. what and args name the
+// deed in errors. A try that is given up goes on beside the next one and after the return: op writes to
+// nothing but its own variables.
+func ask[T any](ctx context.Context, a *Admin, op func(*saramaConn) (T, error), what string, args ...any) (T, error) {
+	var none T
 	ctx, cancel := context.WithTimeoutCause(ctx, a.s.apiTimeout, errAPITimeout)
 	defer cancel()
 	var before error // of the try before: it says more than that time was over in this one
 	for tries := 1; ; tries++ {
-		err := a.once(ctx, op)
+		answer, err := once(ctx, a, op)
 		if err == nil {
-			return nil
+			return answer, nil
 		}
 		if before != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			err = before
 		}
 		before = err
 		if ctx.Err() != nil || Classify(err) != Retriable {
-			return failed(a.reason(ctx, err), what, args...)
+			return none, failed(a.reason(ctx, err), what, args...)
 		}
 		a.log.Debug("admin call is tried again", "client", a.s.clientID, "tries", tries, "error", err)
 		timer := time.NewTimer(a.s.backoff(tries))
@@ -131,10 +140,10 @@ func (a *Admin) do(ctx context.Context, op func(*saramaConn) error, what string,
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return failed(a.reason(ctx, err), what, args...)
+			return none, failed(a.reason(ctx, err), what, args...)
 		case <-a.ctx.Done():
 			timer.Stop()
-			return failed(ErrAborted, what, args...)
+			return none, failed(ErrAborted, what, args...)
 		}
 	}
 }
@@ -155,33 +164,39 @@ func (a *Admin) reason(ctx context.Context, err error) error {
 
 // once runs op in a goroutine, since sarama's calls know no context: when ctx ends it is left behind
 // to end by its own time-outs, or with Close.
-func (a *Admin) once(ctx context.Context, op func(*saramaConn) error) error {
+func once[T any](ctx context.Context, a *Admin, op func(*saramaConn) (T, error)) (answer T, err error) {
 	a.mu.Lock()
 	if a.closed {
 		a.mu.Unlock()
-		return ErrAborted
+		return answer, ErrAborted
 	}
 	a.calls.Add(1)
 	a.mu.Unlock()
-	answer := make(chan error, 1)
+	type reply struct {
+		answer T
+		err    error
+	}
+	came := make(chan reply, 1)
 	go func() {
 		defer a.calls.Done()
+		var r reply
 		conn, err := a.connect(ctx)
 		if err == nil {
-			err = op(conn)
+			r.answer, err = op(conn)
 		}
 		if err != nil && conn != nil && isBroken(err) {
 			a.drop(conn)
 		}
-		answer <- err
+		r.err = err
+		came <- r
 	}()
 	select {
-	case err := <-answer:
-		return a.whileClosing(err)
+	case r := <-came:
+		return r.answer, a.whileClosing(r.err)
 	case <-ctx.Done():
-		return ctx.Err()
+		return answer, ctx.Err()
 	case <-a.ctx.Done():
-		return ErrAborted
+		return answer, ErrAborted
 	}
 }
 

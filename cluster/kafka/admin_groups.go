@@ -19,32 +19,30 @@ type GroupInfo struct {
 
 // ListGroupOffsets returns the offsets that a group has committed; none of a group that doesn't exist.
 func (a *Admin) ListGroupOffsets(ctx context.Context, group string) (Offsets, error) {
-	var out Offsets
-	err := a.do(ctx, func(c *saramaConn) error {
-		out = Offsets{}
+	return ask(ctx, a, func(c *saramaConn) (Offsets, error) {
+		out := Offsets{}
 		resp, err := c.admin.ListConsumerGroupOffsets(group, nil)
 		if err == nil && resp.Err != sarama.ErrNoError {
 			err = resp.Err
 		}
 		if errors.Is(err, sarama.ErrGroupIDNotFound) {
-			return nil
+			return out, nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for topic, partitions := range resp.Blocks {
 			for n, block := range partitions {
 				if block.Err != sarama.ErrNoError {
-					return failed(block.Err, "%s-%d", topic, n)
+					return nil, failed(block.Err, "%s-%d", topic, n)
 				}
 				if block.Offset >= 0 {
 					out[data.TopicPartition{Topic: topic, Partition: n}] = block.Offset
 				}
 			}
 		}
-		return nil
+		return out, nil
 	}, "list the offsets of group %s", group)
-	return out, err
 }
 
 // AlterGroupOffsets sets offsets of a group without members; of one with members it is an error that
@@ -108,11 +106,10 @@ func (a *Admin) DeleteGroup(ctx context.Context, group string) error {
 
 // DescribeGroup returns a group's state.
 func (a *Admin) DescribeGroup(ctx context.Context, group string) (GroupInfo, error) {
-	var info GroupInfo
-	err := a.do(ctx, func(c *saramaConn) error {
+	return ask(ctx, a, func(c *saramaConn) (info GroupInfo, err error) {
 		groups, err := c.admin.DescribeConsumerGroups([]string{group})
 		if err != nil {
-			return err
+			return info, err
 		}
 		for _, g := range groups {
 			switch g.Err {
@@ -121,12 +118,11 @@ func (a *Admin) DescribeGroup(ctx context.Context, group string) (GroupInfo, err
 			case sarama.ErrNoError:
 				info = GroupInfo{State: g.State, ProtocolType: g.ProtocolType, Members: len(g.Members)}
 			default:
-				return g.Err
+				return info, g.Err
 			}
 		}
-		return nil
+		return info, nil
 	}, "describe group %s", group)
-	return info, err
 }
 
 // FenceProducers ends producers with these transactional ids, and what transactions they have open is

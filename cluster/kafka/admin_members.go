@@ -25,12 +25,11 @@ type GroupRosterEntry struct {
 
 // DescribeMembers returns a group with its members; State is "Dead" if there is no such group.
 func (a *Admin) DescribeMembers(ctx context.Context, group string) (GroupRoster, error) {
-	var out GroupRoster
-	err := a.do(ctx, func(c *saramaConn) error {
-		out = GroupRoster{GroupInfo: GroupInfo{State: "Dead"}}
+	return ask(ctx, a, func(c *saramaConn) (GroupRoster, error) {
+		out := GroupRoster{GroupInfo: GroupInfo{State: "Dead"}}
 		groups, err := c.admin.DescribeConsumerGroups([]string{group})
 		if err != nil {
-			return err
+			return out, err
 		}
 		for _, g := range groups {
 			switch g.Err {
@@ -38,12 +37,11 @@ func (a *Admin) DescribeMembers(ctx context.Context, group string) (GroupRoster,
 			case sarama.ErrNoError:
 				out = rosterOf(g)
 			default:
-				return g.Err
+				return out, g.Err
 			}
 		}
-		return nil
+		return out, nil
 	}, "describe the members of group %s", group)
-	return out, err
 }
 
 func rosterOf(g *sarama.GroupDescription) GroupRoster {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -271,5 +272,51 @@ func TestAdminCallsDoNotQueueBehindAConnection(t *testing.T) {
 	c.Start()
 	if _, err := a.ClusterID(soon(t)); err != nil {
 		t.Errorf("with the broker back: %v", err)
+	}
+}
+
+// A call that is given up returns nothing of what its try still finds out, and shares no memory with it
+// (the race detector looks at this).
+func TestAdminGivenUp(t *testing.T) {
+	c := kafkatest.New(t, kafkatest.Topics(3, "t"))
+	a := newAdmin(t, c, nil)
+	if _, err := a.EndOffsets(soon(t), "t"); err != nil {
+		t.Fatal(err)
+	}
+	coordinator, err := kafka.NewCoordinator(c.Props(), "g", quiet(), c.Option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { coordinator.Close() })
+	calls := map[string]func(context.Context) (any, error){
+		"EndOffsets":           func(ctx context.Context) (any, error) { return a.EndOffsets(ctx, "t") },
+		"ListGroupOffsets":     func(ctx context.Context) (any, error) { return a.ListGroupOffsets(ctx, "g") },
+		"DescribeTopics":       func(ctx context.Context) (any, error) { return a.DescribeTopics(ctx, "t") },
+		"DescribeTopicConfigs": func(ctx context.Context) (any, error) { return a.DescribeTopicConfigs(ctx, "t") },
+		"DescribeGroup":        func(ctx context.Context) (any, error) { return a.DescribeGroup(ctx, "g") },
+		"DescribeMembers":      func(ctx context.Context) (any, error) { return a.DescribeMembers(ctx, "g") },
+		"ClusterID":            func(ctx context.Context) (any, error) { return a.ClusterID(ctx) },
+		"CreateTopic": func(ctx context.Context) (any, error) {
+			return a.CreateTopic(ctx, kafka.NewTopic{Name: "t", Partitions: 1, ReplicationFactor: 1})
+		},
+		"FindCoordinator": func(ctx context.Context) (any, error) { return coordinator.FindCoordinator(ctx) },
+	}
+	for name, call := range calls {
+		givenUp := 0
+		for i := range 60 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*20*time.Microsecond)
+			answer, err := call(ctx)
+			cancel()
+			if err == nil {
+				continue
+			}
+			givenUp++
+			if v := reflect.ValueOf(answer); !v.IsZero() {
+				t.Errorf("%s: an answer beside the error %v: %v", name, err, answer)
+			}
+		}
+		if givenUp == 0 {
+			t.Errorf("%s was never given up", name)
+		}
 	}
 }

@@ -28,15 +28,13 @@ type NewTopic struct {
 
 // ClusterID is the id of the cluster.
 func (a *Admin) ClusterID(ctx context.Context) (string, error) {
-	id := ""
-	err := a.do(ctx, func(c *saramaConn) error {
+	return ask(ctx, a, func(c *saramaConn) (string, error) {
 		resp, err := c.metadata([]string{})
-		if err == nil && resp.ClusterID != nil {
-			id = *resp.ClusterID
+		if err != nil || resp.ClusterID == nil {
+			return "", err
 		}
-		return err
+		return *resp.ClusterID, nil
 	}, "ask for the cluster id")
-	return id, err
 }
 
 // metadata asks any broker about topics: nil is all, an empty slice none.
@@ -57,18 +55,17 @@ func (c *saramaConn) metadata(topics []string) (*sarama.MetadataResponse, error)
 // DescribeTopics finds topics by name; those that don't exist are missing from the answer. No name
 // means all topics.
 func (a *Admin) DescribeTopics(ctx context.Context, names ...string) (map[string]TopicInfo, error) {
-	var found map[string]TopicInfo
-	err := a.do(ctx, func(c *saramaConn) error {
+	return ask(ctx, a, func(c *saramaConn) (map[string]TopicInfo, error) {
 		resp, err := c.metadata(names)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		found = map[string]TopicInfo{}
+		found := map[string]TopicInfo{}
 		for _, t := range resp.Topics {
 			switch {
 			case t.Err == sarama.ErrUnknownTopicOrPartition:
 			case t.Err != sarama.ErrNoError && t.Err != sarama.ErrLeaderNotAvailable:
-				return failed(t.Err, "topic %s", t.Name)
+				return nil, failed(t.Err, "topic %s", t.Name)
 			default:
 				info := TopicInfo{Name: t.Name, Partitions: len(t.Partitions), Internal: t.IsInternal}
 				if len(t.Partitions) > 0 {
@@ -77,9 +74,8 @@ func (a *Admin) DescribeTopics(ctx context.Context, names ...string) (map[string
 				found[t.Name] = info
 			}
 		}
-		return nil
+		return found, nil
 	}, "describe topics %v", names)
-	return found, err
 }
 
 // CreateTopic makes a topic and reports whether it was made: false if it was there already.
@@ -88,16 +84,13 @@ func (a *Admin) CreateTopic(ctx context.Context, topic NewTopic) (bool, error) {
 	for k, v := range topic.Configs {
 		detail.ConfigEntries[k] = &v
 	}
-	created := false
-	err := a.do(ctx, func(c *saramaConn) error {
+	return ask(ctx, a, func(c *saramaConn) (bool, error) {
 		err := c.admin.CreateTopic(topic.Name, detail, false)
-		created = err == nil
 		if errors.Is(err, sarama.ErrTopicAlreadyExists) {
-			return nil
+			return false, nil
 		}
-		return err
+		return err == nil, err
 	}, "create topic %s (%d partitions, replication factor %d)", topic.Name, topic.Partitions, topic.ReplicationFactor)
-	return created, err
 }
 
 // DeleteTopic removes a topic. One that doesn't exist is no error.
@@ -120,16 +113,14 @@ func (a *Admin) CreatePartitions(ctx context.Context, topic string, total int) e
 
 // DescribeTopicConfigs returns a topic's settings, defaults included.
 func (a *Admin) DescribeTopicConfigs(ctx context.Context, topic string) (map[string]string, error) {
-	var out map[string]string
-	err := a.do(ctx, func(c *saramaConn) error {
+	return ask(ctx, a, func(c *saramaConn) (map[string]string, error) {
 		entries, err := c.admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic}) //nolint:staticcheck // there is one resource
-		out = make(map[string]string, len(entries))
+		out := make(map[string]string, len(entries))
 		for _, e := range entries {
 			out[e.Name] = e.Value
 		}
-		return err
+		return out, err
 	}, "describe the settings of topic %s", topic)
-	return out, err
 }
 
 // AlterTopicConfigs sets settings of a topic and leaves the others; a nil value goes back to the
@@ -188,39 +179,38 @@ func (a *Admin) StartOffsets(ctx context.Context, topics ...string) (Offsets, er
 }
 
 func (a *Admin) listOffsets(ctx context.Context, which int64, opts *sarama.ListOffsetsOptions, topics []string) (Offsets, error) {
-	out := Offsets{}
 	if len(topics) == 0 {
-		return out, nil
+		return Offsets{}, nil
 	}
 	topics = slices.Clone(topics)
-	err := a.do(ctx, func(c *saramaConn) error {
+	return ask(ctx, a, func(c *saramaConn) (Offsets, error) {
 		if err := c.client.RefreshMetadata(topics...); err != nil {
-			return err
+			return nil, err
 		}
-		ask := map[string]map[int32]int64{}
+		wanted := map[string]map[int32]int64{}
 		for _, topic := range topics {
 			partitions, err := c.client.Partitions(topic)
 			if err != nil {
-				return failed(err, "topic %s", topic)
+				return nil, failed(err, "topic %s", topic)
 			}
-			ask[topic] = map[int32]int64{}
+			wanted[topic] = map[int32]int64{}
 			for _, n := range partitions {
-				ask[topic][n] = which
+				wanted[topic][n] = which
 			}
 		}
-		answer, err := c.admin.ListOffsets(ask, opts)
+		answer, err := c.admin.ListOffsets(wanted, opts)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		out := Offsets{}
 		for topic, partitions := range answer {
 			for n, result := range partitions {
 				if result.Err != nil && !errors.Is(result.Err, sarama.ErrNoError) {
-					return failed(result.Err, "%s-%d", topic, n)
+					return nil, failed(result.Err, "%s-%d", topic, n)
 				}
 				out[data.TopicPartition{Topic: topic, Partition: n}] = result.Offset
 			}
 		}
-		return nil
+		return out, nil
 	}, "list offsets of topics %v", topics)
-	return out, err
 }

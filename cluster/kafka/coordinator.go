@@ -134,17 +134,16 @@ func (c *Coordinator) Close() error {
 // FindCoordinator asks the cluster which broker looks after the group now, and returns its address. It
 // tries until ctx ends or default.api.timeout.ms is over.
 func (c *Coordinator) FindCoordinator(ctx context.Context) (address string, err error) {
-	err = c.admin.do(ctx, func(conn *saramaConn) error {
+	return ask(ctx, c.admin, func(conn *saramaConn) (string, error) {
 		if err := conn.client.RefreshCoordinator(c.group); err != nil {
-			return err
+			return "", err
 		}
 		broker, err := conn.client.Coordinator(c.group)
-		if err == nil {
-			address = broker.Addr()
+		if err != nil {
+			return "", err
 		}
-		return err
+		return broker.Addr(), nil
 	}, "find the coordinator of group %s", c.group)
-	return address, err
 }
 
 // Join joins the group or joins it again. It waits until the group is complete, as long as
