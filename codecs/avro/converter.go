@@ -309,7 +309,7 @@ func (c *converter) ToConnectWithHeaders(headers codecs.Headers, topic string,
 // top reads a value as a whole. What is of the type bytes has no length then.
 func (d *decoder) top(p *readPlan) (any, error) {
 	if p.op == readBytes {
-		return p.text(d.src)
+		return d.text(p, d.src)
 	}
 	return d.value(p, 0)
 }

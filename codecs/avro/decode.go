@@ -18,8 +18,9 @@ import (
 // Errors are plain ones, which the converter wraps as Java's SerializationException, but for those
 // of a value that Avro has read and Connect has no place for, which are errs.Data.
 type decoder struct {
-	src []byte
-	pos int
+	src  []byte
+	pos  int
+	slab data.Slab
 	// free is how many more elements that take no bytes may be read: without a bound a few bytes
 	// could ask for any number of them.
 	free int
@@ -129,22 +130,22 @@ func (d *decoder) value(p *readPlan, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return p.text(b)
+		return d.text(p, b)
 	case readLong:
 		n, err := d.long()
 		if err != nil {
 			return nil, err
 		}
-		return p.number(n)
+		return d.number(p, n)
 	case readInt:
 		n, err := d.int()
 		if err != nil {
 			return nil, err
 		}
 		if p.into == intoSame {
-			return n, nil
+			return d.slab.Int32(n), nil
 		}
-		return p.number(int64(n))
+		return d.number(p, int64(n))
 	case readBoolean:
 		b, err := d.take(1)
 		if err != nil {
@@ -156,7 +157,7 @@ func (d *decoder) value(p *readPlan, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return math.Float64frombits(binary.LittleEndian.Uint64(b)), nil
+		return d.slab.Float64(math.Float64frombits(binary.LittleEndian.Uint64(b))), nil
 	case readFloat:
 		b, err := d.take(4)
 		if err != nil {
@@ -166,7 +167,7 @@ func (d *decoder) value(p *readPlan, depth int) (any, error) {
 		if p.into == intoFloat64 {
 			return float64(f), nil
 		}
-		return f, nil
+		return d.slab.Float32(f), nil
 	case readNull:
 		return nil, nil
 	}
@@ -213,7 +214,7 @@ func (d *decoder) large(p *readPlan, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return p.text(b)
+		return d.text(p, b)
 	case readBranch:
 		v, err := d.value(p.elem, depth)
 		if err != nil {
@@ -229,10 +230,10 @@ func (d *decoder) large(p *readPlan, depth int) (any, error) {
 }
 
 // number makes an integer what the Connect schema asks for.
-func (p *readPlan) number(n int64) (any, error) {
+func (d *decoder) number(p *readPlan, n int64) (any, error) {
 	switch p.into {
 	case intoSame, intoInt64:
-		return n, nil
+		return d.slab.Int64(n), nil
 	case intoTimestamp:
 		return time.UnixMilli(n).UTC(), nil
 	case intoInt8:
@@ -250,17 +251,17 @@ func (p *readPlan) number(n int64) (any, error) {
 }
 
 // text makes bytes what the schema asks for.
-func (p *readPlan) text(b []byte) (any, error) {
+func (d *decoder) text(p *readPlan, b []byte) (any, error) {
 	switch p.into {
 	case intoDecimal:
 		return decimal(b, p.scale)
 	case intoString:
-		return java.Text(b), nil
+		return d.slab.String(java.Text(b)), nil
 	case intoBytes:
 		return b, nil
 	case intoSame:
 		if p.op == readString {
-			return java.Text(b), nil
+			return d.slab.String(java.Text(b)), nil
 		}
 		return b, nil
 	}
@@ -294,7 +295,7 @@ func (d *decoder) structOf(p *readPlan, depth int) (any, error) {
 		}
 		return nil, nil
 	}
-	st := data.NewStruct(p.schema)
+	st := d.slab.Struct(p.schema)
 	for i := range p.steps {
 		s := &p.steps[i]
 		v, err := d.value(s.plan, depth)
@@ -316,14 +317,17 @@ func room(n int) int { return min(n, 1<<12) }
 
 // array reads block after block until one of no elements.
 func (d *decoder) array(p *readPlan, depth int) (any, error) {
-	list := []any{}
+	var list []any
 	for {
 		n, err := d.block(p.minSize)
 		if err != nil {
 			return nil, err
 		}
 		if n == 0 {
-			return list, nil
+			return d.slab.Array(list), nil
+		}
+		if list == nil {
+			list = d.slab.List(room(n))
 		}
 		list = slices.Grow(list, room(n))
 		for range n {
