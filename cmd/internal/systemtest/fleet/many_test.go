@@ -7,11 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/troupe-connect/troupe/cmd/internal/systemtest/service"
 )
 
 // TestManyConnectors puts many file sources of one task on three workers, as many as -fleet says: how long
-// until all run, how much memory each worker takes, and how long until all run again when a worker is lost
-// by kill -9, when it comes back, and when another ends in order.
+// until all run, how much memory each worker takes and how much of a processor when there is nothing to do,
+// how long the list of all with status and info takes, and how long until all run again when a worker is
+// lost by kill -9, when it comes back, and when another ends in order.
 func TestManyConnectors(t *testing.T) {
 	f := newFleet(t)
 	f.rate = 0
@@ -32,6 +36,8 @@ func TestManyConnectors(t *testing.T) {
 		}
 	})
 	m.memory("with all of them")
+	m.list()
+	m.idle(5 * time.Second)
 	lost := f.follower(f.settle())
 	m.step("kill -9 of a follower with many", func() { lost.Kill(t) })
 	m.step("it is back", func() { lost.Launch(t) })
@@ -56,5 +62,30 @@ func (m *measure) memory(when string) {
 	for _, n := range m.f.Running() {
 		now, peak := n.RSS(m.f.t)
 		m.notes = append(m.notes, fmt.Sprintf("%s\tmemory %s\t%d MB now\t%d MB at most", n.Kind, when, now>>20, peak>>20))
+	}
+}
+
+// list notes how long each worker takes to list all connectors with what they do.
+func (m *measure) list() {
+	m.f.t.Helper()
+	for _, n := range m.f.Running() {
+		began := time.Now()
+		answer := n.Ask(m.f.t, "GET", "/connectors?expand=status&expand=info", nil)
+		took := time.Since(began).Round(time.Millisecond)
+		m.notes = append(m.notes, fmt.Sprintf("%s\tGET /connectors?expand=status&expand=info\t%s\t%d kB", n.Kind, took, len(answer)>>10))
+	}
+}
+
+// idle notes how much of a processor each worker takes while nothing happens, as seen for so long.
+func (m *measure) idle(window time.Duration) {
+	m.f.t.Helper()
+	before := map[*service.Node]time.Duration{}
+	for _, n := range m.f.Running() {
+		before[n] = n.CPU(m.f.t)
+	}
+	<-time.After(window) // a measurement, nothing is waited for
+	for n, used := range before {
+		share := float64(n.CPU(m.f.t)-used) / float64(window)
+		m.notes = append(m.notes, fmt.Sprintf("%s\tidle\t%.1f %% of a processor", n.Kind, 100*share))
 	}
 }

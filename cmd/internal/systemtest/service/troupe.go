@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -197,6 +198,27 @@ func (w *Worker) RSS(tb testing.TB) (now, peak int64) {
 		}
 	}
 	return now, peak
+}
+
+// CPU is how much processor time the process has used since its start, in user and system mode, to ten
+// milliseconds.
+func (w *Worker) CPU(tb testing.TB) time.Duration {
+	tb.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.PID()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	// The name, in brackets, may hold blanks; of what follows it the 12th and 13th are the times.
+	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
+	var ticks int64
+	for _, f := range fields[11:13] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond // USER_HZ is 100 for every process on Linux
 }
 
 // PID is the process's id while it runs.
