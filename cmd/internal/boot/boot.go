@@ -517,11 +517,20 @@ func (n *node) closeProviders(ctx context.Context) {
 	}
 }
 
+// heapFloor is memory that is reserved and never touched, so that it costs none: the collector counts it,
+// and waits until there is some garbage even where little is alive. Without it a worker of a few tasks
+// collects dozens of times a second, for a quarter of its processor time; with it it takes 20 MB more under
+// load.
+var heapFloor []byte
+
+const heapFloorSize = 24 << 20
+
 // Tune sets the process up for many small tasks in little memory, unless the user's environment
 // says otherwise.
 func Tune() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(75)
+		heapFloor = make([]byte, heapFloorSize)
 	}
 	debug.SetTraceback("all")
 }

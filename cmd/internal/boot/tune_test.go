@@ -1,0 +1,34 @@
+package boot
+
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+)
+
+// A worker with little alive is not kept busy by the collector, and who sets GOGC has the last word.
+func TestTune(t *testing.T) {
+	before := debug.SetGCPercent(100)
+	t.Cleanup(func() {
+		heapFloor = nil
+		debug.SetGCPercent(before)
+		debug.SetTraceback("single")
+	})
+	next := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.NextGC
+	}
+	t.Setenv("GOGC", "120")
+	Tune()
+	if own := debug.SetGCPercent(100); own != 100 || heapFloor != nil {
+		t.Errorf("GOGC of the environment became %d", own)
+	}
+	without := next()
+	t.Setenv("GOGC", "")
+	Tune()
+	if with := next(); with < without+heapFloorSize {
+		t.Errorf("the next collection is due at %d MB, without a floor at %d MB", with>>20, without>>20)
+	}
+}
