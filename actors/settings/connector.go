@@ -94,6 +94,8 @@ type SourceSettings struct {
 	// BoundaryInterval is the time between commits with BoundaryInterval; the worker's
 	// offset.flush.interval.ms if not set.
 	BoundaryInterval time.Duration
+	// BoundaryJoin is how long after a commit batches share a transaction with BoundaryPoll; 0: never.
+	BoundaryJoin time.Duration
 	// OffsetsTopic is the connector's own offsets topic, "" for the worker's.
 	OffsetsTopic string
 	// TopicGroups say how topics are created that the connector writes to and that don't exist; the

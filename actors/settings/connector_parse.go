@@ -175,6 +175,11 @@ func (c *Connector) source(w *Worker, def *config.Def, props map[string]string) 
 	if !v.IsNull("transaction.boundary.interval.ms") {
 		s.BoundaryInterval = v.Millis("transaction.boundary.interval.ms")
 	}
+	own, err := SourceOwnDef().Parse(props)
+	if err != nil {
+		return err
+	}
+	s.BoundaryJoin = own.Millis(keyJoin)
 	if w.Mode == Distributed {
 		s.OffsetsTopic = v.String(keyOffsetsTopic)
 	}
@@ -185,7 +190,6 @@ func (c *Connector) source(w *Worker, def *config.Def, props map[string]string) 
 		}
 		s.TopicGroups = groups
 	}
-	var err error
 	if s.DeadLetters, err = sourceDeadLetters(props); err != nil {
 		return err
 	}

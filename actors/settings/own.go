@@ -25,3 +25,14 @@ func OwnDef() *config.Def {
 	}
 	return config.NewDef(slices.Concat(keys, supervisorKeys(), metricsKeys())...)
 }
+
+const keyJoin = "transaction.boundary.join.ms"
+
+// SourceOwnDef defines Troupe's own keys for sources.
+func SourceOwnDef() *config.Def {
+	return config.NewDef(at(define(keyJoin, config.Long, "20", config.Low,
+		"Milliseconds from the end of a transaction within which batches that come go into one transaction, with exactly-once delivery and "+
+			"transaction.boundary=poll: each batch is whole in one of them, and one that comes later is committed at once. "+
+			"0: a transaction for each batch, as in Kafka Connect, and so it is always for tasks that want to know of commits.",
+		config.AtLeast(0)), groupOnce, 5, config.WidthShort, "Transaction boundary join"))
+}

@@ -105,7 +105,7 @@ func (v *validation) run() (config.Infos, error) {
 	if err != nil {
 		return config.Infos{}, err
 	}
-	parts := slices.Concat([]config.Infos{connector}, clients, converters, []config.Infos{v.supervisor(), v.deadLetters()})
+	parts := slices.Concat([]config.Infos{connector}, clients, converters, []config.Infos{v.supervisor(), v.deadLetters(), v.sourceOwn()})
 	return joined(class, parts), v.ctx.Err()
 }
 
@@ -290,6 +290,17 @@ func (v *validation) supervisor() config.Infos {
 	}
 	def := config.NewDef(given...)
 	return prefixed(def, def.ValidateNullable(v.props), "")
+}
+
+// sourceOwn checks Troupe's own settings of sources that are given.
+func (v *validation) sourceOwn() config.Infos {
+	if v.kind != plugin.Source {
+		return config.Infos{Groups: []string{}}
+	}
+	return v.someOf(SourceOwnDef(), func(one config.Validated) bool {
+		_, given := v.props[one.Name]
+		return given
+	})
 }
 
 // Refusal is the error for a connector that is to be made or changed and whose validation has

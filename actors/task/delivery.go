@@ -18,6 +18,8 @@ import (
 type delivery interface {
 	// enter is the start of the loop, at first and after each pause.
 	enter()
+	// polling is called before each poll: until polled what is under way may be brought to its end by others.
+	polling()
 	// polled is called when poll has returned, whatever it did: it sees to what happened meanwhile. An
 	// error here, or from any of the others, fails the task.
 	polled() error
@@ -80,6 +82,8 @@ type flight struct {
 }
 
 func (d *atLeastOnce) enter() {}
+
+func (d *atLeastOnce) polling() {}
 
 // polled fails for a record that Kafka refused since, sends those again that it may take after all, and lets
 // go of what it has acknowledged.

@@ -88,6 +88,7 @@ func (s *source) loop() error {
 			s.tell(state.Running)
 			s.deliver.enter()
 		}
+		s.deliver.polling()
 		records, err := s.poll()
 		if err := s.deliver.polled(); err != nil {
 			return err

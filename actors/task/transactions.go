@@ -22,6 +22,7 @@ type transactional struct {
 	*source
 	journal  storage.OffsetJournal
 	boundary boundary
+	joining  joining
 	promise  func(*kafka.Record, error)
 	open     bool                // a transaction is under way
 	inside   int                 // records in it
@@ -43,7 +44,7 @@ func newTransactional(s *source, store storage.OffsetStore, conf *settings.Sourc
 	if !ok {
 		return nil, errNoJournal
 	}
-	x := &transactional{source: s, journal: journal, boundary: newBoundary(conf)}
+	x := &transactional{source: s, journal: journal, boundary: newBoundary(conf), joining: newJoining(s, conf)}
 	if x.boundary.asked != nil {
 		s.transaction = x.boundary.asked
 	}
@@ -57,9 +58,8 @@ func (x *transactional) flush(context.Context) error { return nil }
 
 func (x *transactional) enter() { x.boundary.enter() }
 
-func (x *transactional) polled() error { return nil }
-
 func (x *transactional) begin(records []data.SourceRecord) error {
+	x.joining.held = x.joining.held[:0]
 	if err := x.boundary.begin(len(records)); err != nil || len(records) == 0 {
 		return err
 	}
@@ -83,18 +83,27 @@ func (x *transactional) pass(i int, src *data.SourceRecord) (bool, error) {
 			return false, err
 		}
 	}
+	if x.joining.within > 0 {
+		x.joining.hold(i, src)
+		return true, nil
+	}
+	return true, x.put(rec, src)
+}
+
+// put hands the record to the producer, in the transaction.
+func (x *transactional) put(rec *kafka.Record, src *data.SourceRecord) error {
 	if err := x.failedSend(); err != nil {
-		return false, err
+		return err
 	}
 	if err := x.beginTransaction(); err != nil {
-		return false, err
+		return err
 	}
 	if err := x.produce(rec, x.promise); err != nil {
-		return false, err
+		return err
 	}
 	x.inside++
 	x.tracker.Set(src.SourcePartition, src.SourceOffset)
-	return true, nil
+	return nil
 }
 
 // done ends the transaction behind the record, if the task asked for that.
@@ -112,7 +121,17 @@ func (x *transactional) done(i int, _ *data.SourceRecord, sent bool) error {
 
 // batchEnd ends the transaction where that is due.
 func (x *transactional) batchEnd() error {
+	if err := x.putHeld(); err != nil {
+		return err
+	}
 	x.slab, x.kept = nil, nil // those under way are the producer's
+	if x.open && x.joining.waits() {
+		return nil
+	}
+	return x.boundaryReached()
+}
+
+func (x *transactional) boundaryReached() error {
 	what, err := x.boundary.endOfBatch()
 	if err != nil {
 		return err
@@ -120,21 +139,24 @@ func (x *transactional) batchEnd() error {
 	return x.obey(x.hard, what)
 }
 
-// noBatch drops what the task asked for single records of the batch that didn't come.
+// noBatch drops what the task asked for single records of the batch that didn't come. There will be a pause.
 func (x *transactional) noBatch() error {
 	x.boundary.forget()
-	return x.batchEnd()
+	return x.boundaryReached()
 }
 
 // settle ends the transaction before a pause: it would stay open, and be timed out.
 func (x *transactional) settle() error { return x.finish(x.hard) }
 
-// end commits what a task that didn't fail has open.
+// end commits what a task that didn't fail has open, and what whole batches one that did fail has.
 func (x *transactional) end(err error) error {
+	x.endJoining()
 	if x.lease.Check() == nil {
 		ctx, cancel := x.until(x.env.Worker.TaskShutdownTimeout)
 		if err == nil {
 			err = x.guard(func() error { return x.finish(ctx) })
+		} else {
+			x.saveWhole(ctx, err)
 		}
 		x.leave(ctx, err)
 		cancel()
@@ -266,7 +288,10 @@ func (x *transactional) commit(ctx context.Context) error {
 // begins anew.
 func (x *transactional) commitWith(ctx context.Context, pairs []storage.Pair) (err error) {
 	begun := time.Now()
-	defer func() { x.countTransaction(err, begun) }()
+	defer func() {
+		x.countTransaction(err, begun)
+		x.joining.committed()
+	}()
 	records, err := x.journal.Begin(ctx, pairs)
 	if err != nil {
 		return err

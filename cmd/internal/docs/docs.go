@@ -39,6 +39,7 @@ func Settings(w io.Writer) error {
 	p.section("Connectors", "Settings of all connectors.", settings.ConnectorDef())
 	p.without(settings.SourceConnectorDef(), settings.ConnectorDef(), "Source connectors", "Besides those of all connectors.")
 	p.without(settings.SinkConnectorDef(), settings.ConnectorDef(), "Sink connectors", "Besides those of all connectors.")
+	p.section("Source connectors beyond Kafka Connect", "", settings.SourceOwnDef())
 	p.section("Dead letters beyond Kafka Connect: source connectors", "See troupe help dlq.", settings.SourceDeadLetterDef())
 	p.section("Dead letters beyond Kafka Connect: put of sink connectors", "See troupe help dlq.", settings.PutDeadLetterDef())
 	return p.err
