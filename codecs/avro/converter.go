@@ -281,6 +281,11 @@ func (c *converter) ToConnectWithHeaders(headers codecs.Headers, topic string,
 	if err != nil {
 		return data.SchemaAndValue{}, err
 	}
+	return c.read(topic, f)
+}
+
+// read reads a value whose schema's id is known.
+func (c *converter) read(topic string, f registry.Frame) (data.SchemaAndValue, error) {
 	src, err := c.session.Source(topic, f.ID, "", c.nameOf)
 	if err != nil {
 		return data.SchemaAndValue{}, err
