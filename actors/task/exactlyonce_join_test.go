@@ -45,8 +45,9 @@ func TestOnceJoins(t *testing.T) {
 		{"with dead letters", map[string]string{
 			"errors.deadletterqueue.topic.name": "dead", "errors.deadletterqueue.topic.replication.factor": "1",
 		}, batches(nil, []int{1}, []int{2}, []int{3}, []int{4, 5}), "1 2 3 5"},
-		{"intervals", map[string]string{"transaction.boundary": "interval", "transaction.boundary.interval.ms": "0"},
-			batches(nil, []int{1}, []int{2}, []int{3}, []int{4, 5}), "1 2 3 5"},
+		{"intervals", map[string]string{
+			"transaction.boundary": "interval", "transaction.boundary.interval.ms": "0",
+		}, batches(nil, []int{1}, []int{2}, []int{3}, []int{4, 5}), "1 2 3 5"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onOnce(t, sourcePlugin(springs(&spring{poll: tt.poll})), tt.conf, func(t *testing.T, o *once) {
