@@ -67,6 +67,17 @@ func exchange(t *testing.T, url string) {
 			}
 		}
 	})
+	t.Run("evolution", func(t *testing.T) {
+		registrytest.Evolve(t, "protobuf", url, newConverter(t, pool, "schema.registry.url", url), evolutions,
+			`{"BACKWARD-1": {"id": "1"}, "BACKWARD-2": {"id": "2", "more": "m"}, "FORWARD-1": {"id": "1", "more": "m"}, "FORWARD-2": {"id": "2"}, `+
+				`"FULL-1": {"id": "1"}, "FULL-2": {"id": "2"}}`)
+	})
+}
+
+// evolutions are records of an older and of a newer schema.
+var evolutions = map[string]string{
+	"BACKWARD-1": "Struct{id=1}", "BACKWARD-2": "Struct{id=2,more=m}", "FORWARD-1": "Struct{id=1,more=m}", "FORWARD-2": "Struct{id=2}",
+	"FULL-1": "Struct{id=1}", "FULL-2": "Struct{id=2}",
 }
 
 // theirs are its records as we read them: oneofs come first.

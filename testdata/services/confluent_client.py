@@ -1,7 +1,10 @@
 """Writes records with Confluent's Python serializers, and reads ours with its deserializers.
 
-write FORMAT URL FOLDER  registers schemas and puts a record of each case into FOLDER/NAME.bin
-read FORMAT URL FOLDER   prints one JSON object: what is read of each FOLDER/go-NAME.bin
+write FORMAT URL FOLDER   registers schemas and puts a record of each case into FOLDER/NAME.bin
+read FORMAT URL FOLDER    prints one JSON object: what is read of each FOLDER/go-NAME.bin
+evolve FORMAT URL FOLDER  has a schema evolve at each level of compatibility: a record of the older into FOLDER/LEVEL-1.bin,
+                          of the newer into LEVEL-2.bin; a third that the level doesn't allow has to be refused
+evolved FORMAT URL FOLDER prints as read does what is read of each FOLDER/go-LEVEL-N.bin
 """
 import base64
 import glob
@@ -9,9 +12,11 @@ import importlib
 import json
 import os
 import re
+import subprocess
 import sys
 
 from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
@@ -64,6 +69,35 @@ def read_json(client, folder):
             out[name] = JSONDeserializer(None, schema_registry_client=client)(f.read(), context("go-json-" + name))
     return out
 
+
+LEVELS = ("BACKWARD", "FORWARD", "FULL")
+
+
+def refused(client, topic, schema):
+    try:
+        client.register_schema(topic + "-value", schema)
+    except SchemaRegistryError as e:
+        if e.http_status_code == 409:
+            return
+        raise
+    raise SystemExit("what is not compatible was registered for " + topic)
+
+
+def evolve_json(client, folder):
+    def closed(**properties):
+        return {**DRAFT, "title": "V", "type": "object", "additionalProperties": False, "properties": properties}
+    small, large = closed(id={"type": "integer"}), closed(id={"type": "integer"}, more={"type": "string"})
+    told = closed(id={"type": "integer", "description": "which"})
+    for level, versions in zip(LEVELS, (((small, {"id": 1}), (large, {"id": 2, "more": "m"})), ((large, {"id": 1, "more": "m"}), (small, {"id": 2})),
+                                        ((small, {"id": 1}), (told, {"id": 2})))):
+        topic = "py-json-" + level.lower()
+        for n, (schema, value) in enumerate(versions, 1):
+            put(folder, "%s-%d" % (level, n), JSONSerializer(json.dumps(schema), client)(value, context(topic)))
+            client.set_compatibility(topic + "-value", level)
+        refused(client, topic, Schema(json.dumps(closed(id={"type": "boolean"})), "JSON"))
+
+
+evolved_json = read_json
 
 PROTO = {
     "py_common.proto": 'syntax = "proto3"; package common; message Place { string city = 1; }',
@@ -139,10 +173,55 @@ def read_protobuf(client, folder):
     return out
 
 
+SMALL, LARGE = "message V { int64 id = 1; }", "message V { int64 id = 1; string more = 2; }"
+EVOLVING = {"BACKWARD": (SMALL, LARGE), "FORWARD": (LARGE, SMALL), "FULL": (SMALL, 'option java_package = "told"; ' + SMALL)}
+
+
+def evolve_protobuf(client, folder):
+    for level in LEVELS:
+        for n in (0, 1, 2):
+            again("evolving", folder, level, n)
+
+
+def evolving_protobuf(client, folder, level, n):
+    from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
+    n, topic, head = int(n), "py-protobuf-" + level.lower(), 'syntax = "proto3"; package evolving; '
+    if n == 2:
+        return refused(client, topic, Schema(head + "message V { string id = 1; }", "PROTOBUF"))
+    text = EVOLVING[level][n]
+    module = compiled(folder, "py_%s_%d.proto" % (level.lower(), n), head + text)
+    value = module.V(id=n + 1, **({"more": "m"} if "more" in text else {}))
+    put(folder, "%s-%d" % (level, n + 1), ProtobufSerializer(module.V, client)(value, context(topic)))
+    client.set_compatibility(topic + "-value", level)
+
+
+def evolved_protobuf(client, folder):
+    out = {}
+    for path in sorted(glob.glob(os.path.join(folder, "go-*.bin"))):
+        name = os.path.basename(path)[3:-4]
+        out[name] = json.loads(again("evolvedone", folder, name))
+    return out
+
+
+def evolvedone_protobuf(client, folder, name):
+    from google.protobuf.json_format import MessageToDict
+    with open(os.path.join(folder, "go-%s.bin" % name), "rb") as f:
+        payload = f.read()
+    text = client.get_schema(int.from_bytes(payload[1:5], "big")).schema_str
+    module = compiled(folder, "go_evolved.proto", text)
+    return MessageToDict(getattr(module, list(module.DESCRIPTOR.message_types_by_name)[0]).FromString(payload[6:]), preserving_proto_field_name=True)
+
+
+def again(action, folder, *args):
+    """In a process of its own: one process knows one message of a name."""
+    command = [sys.executable, "-W", "ignore", os.path.abspath(__file__), action, "protobuf", sys.argv[3], folder, *map(str, args)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 def main():
-    action, form, url, folder = sys.argv[1:]
+    action, form, url, folder, *more = sys.argv[1:]
     client = SchemaRegistryClient({"url": url})
-    result = globals()[action + "_" + form](client, folder)
+    result = globals()[action + "_" + form](client, folder, *more)
     if result is not None:
         print(json.dumps(result, default=lambda b: base64.b64encode(b).decode(), sort_keys=True))
 

@@ -2,6 +2,7 @@ package registrytest
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -10,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/codecs/registry"
 	"github.com/troupe-connect/troupe/codecs/registry/embedded"
+	"github.com/troupe-connect/troupe/connectors/data"
 )
 
 // StartRegistry starts a real schema registry (Apicurio, by testdata/services) for a test and returns
@@ -78,4 +81,70 @@ func Records(t *testing.T, folder string) map[string][]byte {
 		all[strings.TrimSuffix(filepath.Base(name), ".bin")] = raw
 	}
 	return all
+}
+
+// Levels are those of compatibility at which Evolve has a schema evolve.
+var Levels = []string{"BACKWARD", "FORWARD", "FULL"}
+
+// Evolve has a schema evolve at each level, twice: Confluent's Python client writes what c reads, and c
+// writes what the client reads, under the same levels. want is what c reads of each record, by LEVEL-N, and
+// wantRead the JSON that the client makes of them. A
+// schema that no level allows has to be refused, here by an error that names the subject.
+func Evolve(t *testing.T, format, url string, c codecs.Converter, want map[string]string, wantRead string) {
+	t.Helper()
+	folder := t.TempDir()
+	ConfluentClient(t, "evolve", format, url, folder)
+	records := Records(t, folder)
+	values := map[string]data.SchemaAndValue{}
+	for _, level := range Levels {
+		for _, name := range []string{level + "-1", level + "-2"} {
+			v, err := c.ToConnect("py-"+format+"-"+strings.ToLower(level), records[name])
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if got := data.Text(v.Value); got != want[name] {
+				t.Errorf("%s is %s, want %s", name, got, want[name])
+			}
+			values[name] = v
+		}
+	}
+	for _, level := range Levels {
+		topic := "go-" + format + "-" + strings.ToLower(level)
+		for _, name := range []string{level + "-1", level + "-2"} {
+			b, err := c.FromConnect(topic, values[name].Schema, values[name].Value)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if err := os.WriteFile(filepath.Join(folder, "go-"+name+".bin"), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			setLevel(t, url, topic+"-value", level)
+		}
+		other := data.NewBuilder(data.StructType).Name(values[level+"-2"].Schema.Name()).Field("id", data.StringSchema).MustBuild()
+		_, err := c.FromConnect(topic, other, data.NewStruct(other).With("id", "x"))
+		if err == nil || !strings.Contains(err.Error(), topic+"-value") {
+			t.Errorf("a schema that %s doesn't allow: %v", level, err)
+		}
+	}
+	if read := ConfluentClient(t, "evolved", format, url, folder); read != wantRead {
+		t.Errorf("the client reads %s, want %s", read, wantRead)
+	}
+}
+
+// setLevel sets a subject's compatibility.
+func setLevel(t *testing.T, url, subject, level string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/config/"+subject, strings.NewReader(`{"compatibility":"`+level+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/vnd.schemaregistry.v1+json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("level %s of %s: %s", level, subject, resp.Status)
+	}
 }
