@@ -13,8 +13,8 @@ type decMessage struct {
 	schema *data.Schema // of the struct, nil for what is none
 	full   string
 	fields []decField
-	table  []int16 // by number: place in fields plus one; for small numbers
-	byNum  map[int32]int16
+	table  []int32 // by number: place in fields plus one; for small numbers
+	byNum  map[int32]int32
 	oneofs []decOneof
 	// strict says that a struct within another must be checked, since fields may lack a value.
 	strict   bool
@@ -147,13 +147,13 @@ func (d *decMessage) index() {
 			if int(n) >= len(d.table) {
 				d.table = slices.Grow(d.table, int(n)+1-len(d.table))[:n+1]
 			}
-			d.table[n] = int16(i + 1)
+			d.table[n] = int32(i + 1)
 			continue
 		}
 		if d.byNum == nil {
-			d.byNum = map[int32]int16{}
+			d.byNum = map[int32]int32{}
 		}
-		d.byNum[n] = int16(i + 1)
+		d.byNum[n] = int32(i + 1)
 	}
 }
 

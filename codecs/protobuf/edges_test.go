@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/troupe-connect/troupe/codecs/registry"
 	"github.com/troupe-connect/troupe/codecs/registry/registrytest"
 	"github.com/troupe-connect/troupe/connectors/data"
@@ -195,5 +197,27 @@ func TestMoreSchemasThanTheCache(t *testing.T) {
 		if err != nil || data.Text(got.Value) != fmt.Sprintf("Struct{n=%d}", i+1) {
 			t.Errorf("schema %d: %v, %v", i, got.Value, err)
 		}
+	}
+}
+
+// A message may have more fields than fit into 16 bits.
+func TestWideMessage(t *testing.T) {
+	const fields = 1<<15 + 10
+	var text strings.Builder
+	text.WriteString(`syntax = "proto3"; message Wide {`)
+	for i := 1; i <= fields; i++ {
+		fmt.Fprintf(&text, " int32 f%d = %d;", i, i+20_000)
+	}
+	text.WriteString("}")
+	fake := registrytest.NewFake()
+	fake.Put(registry.Registered{Subject: "t-value", Version: 1, ID: 1, Schema: registry.Schema{Format: registry.Protobuf, Text: text.String()}})
+	b := protowire.AppendTag([]byte{0, 0, 0, 0, 1, 0}, fields+20_000, protowire.VarintType)
+	b = protowire.AppendVarint(b, 77)
+	v, err := newConverter(t, fake).ToConnect("t", b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := v.Value.(*data.Struct).Get(fmt.Sprint("f", fields)); got != int32(77) {
+		t.Errorf("the last field is %v", got)
 	}
 }
