@@ -76,6 +76,7 @@ func (x *transactional) putHeld() error {
 			return err
 		}
 	}
+	clear(x.joining.held) // the records are the task's again
 	x.joining.held = x.joining.held[:0]
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"net"
 	"os"
 	"runtime/debug"
@@ -530,7 +531,9 @@ const heapFloorSize = 24 << 20
 func Tune() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(75)
-		heapFloor = make([]byte, heapFloorSize)
+		if debug.SetMemoryLimit(-1) == math.MaxInt64 { // the floor would count towards GOMEMLIMIT
+			heapFloor = make([]byte, heapFloorSize)
+		}
 	}
 	debug.SetTraceback("all")
 }

@@ -27,6 +27,13 @@ func TestTune(t *testing.T) {
 	}
 	without := next()
 	t.Setenv("GOGC", "")
+	limit := debug.SetMemoryLimit(100 << 20)
+	Tune()
+	debug.SetMemoryLimit(limit)
+	if heapFloor != nil {
+		t.Error("a floor within a limit of memory")
+	}
+	debug.SetGCPercent(100)
 	Tune()
 	if with := next(); with < without+heapFloorSize {
 		t.Errorf("the next collection is due at %d MB, without a floor at %d MB", with>>20, without>>20)
