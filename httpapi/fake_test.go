@@ -23,6 +23,7 @@ type fakeHerder struct {
 
 	mu         sync.Mutex
 	connectors map[string]*fakeConnector
+	states     map[string]string // by connector: its state and its tasks', for Status; else what the target says
 	ready      func(context.Context) error
 	// before runs at the start of every call with the call's name; its error is returned.
 	before func(ctx context.Context, call string) error
@@ -148,7 +149,14 @@ func (f *fakeHerder) Status(ctx context.Context, name string) (state.ConnectorSt
 	if c == nil {
 		return state.ConnectorStatus{}, errs.NotFound.New("No status found for connector %s", name)
 	}
-	return f.statusOf(name, c), nil
+	st := f.statusOf(name, c)
+	if states := strings.Fields(f.states[name]); len(states) > 0 {
+		st.Connector.State, st.Tasks = state.State(states[0]), nil
+		for i, s := range states[1:] {
+			st.Tasks = append(st.Tasks, state.TaskStatus{ID: i, Status: state.Status{State: state.State(s)}})
+		}
+	}
+	return st, nil
 }
 
 func (f *fakeHerder) TaskStatus(ctx context.Context, id state.TaskID) (state.TaskStatus, error) {

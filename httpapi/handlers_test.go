@@ -317,6 +317,55 @@ func TestHealth(t *testing.T) {
 	})
 }
 
+// The probes: one for the process, one for what the worker and, if asked for, its connectors do.
+func TestProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		herder := newFakeHerder(false)
+		h := handler(t, DefaultConfig(), herder, quiet())
+		step := func(path string, status int, body string) {
+			t.Helper()
+			if w := do(h, "GET", path, ""); w.Code != status || w.Body.String() != body {
+				t.Errorf("%s: %d %s", path, w.Code, w.Body)
+			}
+		}
+		const (
+			alive   = `{"status":"alive","message":"The process answers."}`
+			healthy = `{"status":"healthy","message":"Worker has completed startup and is ready to handle requests."}`
+		)
+		herder.ready = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		step("/health/live", 200, alive)
+		step("/health/ready", 503, `{"status":"starting","message":"Worker is still starting up."}`)
+		step("/health?connectors=all", 503, `{"status":"starting","message":"Worker is still starting up."}`)
+		herder.ready = nil
+		step("/health/ready", 200, healthy)
+		step("/health/ready?connectors=all", 200, healthy)
+		for _, name := range []string{"b", "a"} {
+			herder.connectors[name] = &fakeConnector{tasks: 2}
+		}
+		step("/health/ready?connectors=all", 200, healthy)
+		herder.states = map[string]string{"a": "RUNNING FAILED RUNNING", "b": "PAUSED PAUSED PAUSED"}
+		step("/health/ready", 200, healthy)
+		step("/health/ready?connectors=b", 200, healthy)
+		step("/health/ready?connectors=", 200, healthy)
+		const one = `{"status":"unhealthy","message":"1 of 2 connectors not in order: a (task 0 FAILED)"}`
+		step("/health/ready?connectors=all", 503, one)
+		step("/health?connectors=all", 500, one)
+		step("/health?connectors=b,a&connectors=a", 500, one)
+		herder.states["b"] = "UNASSIGNED RUNNING RESTARTING"
+		step("/health?connectors=all", 500,
+			`{"status":"unhealthy","message":"2 of 2 connectors not in order: a (task 0 FAILED); b (connector UNASSIGNED, task 1 RESTARTING)"}`)
+		step("/health/ready?connectors=a,no/such", 404, `{"error_code":404,"message":"No status found for connector no/such"}`)
+		for i := range 30 {
+			name := fmt.Sprintf("x%02d", i)
+			herder.connectors[name], herder.states[name] = &fakeConnector{}, "FAILED"
+		}
+		if w := do(h, "GET", "/health?connectors=all", ""); !strings.Contains(w.Body.String(), "x17 (connector FAILED); and 12 more") {
+			t.Errorf("of many: %s", w.Body)
+		}
+		step("/health/live", 200, alive)
+	})
+}
+
 // startedHerder has been in order before.
 type startedHerder struct{ *fakeHerder }
 
@@ -546,7 +595,7 @@ func TestBeforeTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	early := map[string]int{
-		"GET /openapi.json": 200, "GET /admin/loggers": 200, "PUT /admin/loggers/a": 400,
+		"GET /openapi.json": 200, "GET /health/live": 200, "GET /admin/loggers": 200, "PUT /admin/loggers/a": 400,
 		"GET /admin/loggers/:logger": 404, "PUT /admin/loggers/:logger": 400,
 	}
 	for _, r := range append(s.publicRoutes(), s.adminRoutes()...) {

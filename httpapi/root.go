@@ -27,7 +27,8 @@ func starting(detail string) (answer, error) {
 	}}, nil
 }
 
-func (s *Server) health(ctx context.Context, c *call) (answer, error) {
+// workerHealth is what Kafka Connect answers to GET /health.
+func (s *Server) workerHealth(ctx context.Context, c *call) (answer, error) {
 	if c.herder == nil {
 		return starting("")
 	}

@@ -21,7 +21,7 @@ type route struct {
 	anyBody bool
 	// early: it is answered before there is a herder too (Server.Open); the rest is 503 until then.
 	early  bool
-	health bool // GET /health has a deadline of its own
+	health bool // GET /health and the probes have a deadline of their own
 }
 
 // answer is what a handler answers with; a nil body is none.
@@ -41,6 +41,8 @@ func (s *Server) publicRoutes() []route {
 	return []route{
 		{method: "GET", path: "/", run: s.root},
 		{method: "GET", path: "/health", run: s.health, early: true, health: true},
+		{method: "GET", path: "/health/live", run: s.live, early: true, health: true},
+		{method: "GET", path: "/health/ready", run: s.readiness, early: true, health: true},
 		{method: "GET", path: "/openapi.json", run: s.openAPI, early: true},
 		{method: "GET", path: "/connectors", run: s.listConnectors},
 		{method: "POST", path: "/connectors", run: s.createConnector},

@@ -21,7 +21,8 @@ type ServerInfo struct {
 	KafkaClusterID string `json:"kafka_cluster_id"`
 }
 
-// WorkerStatus answers GET /health. Status is healthy, starting or unhealthy.
+// WorkerStatus answers GET /health and the probes below it. Status is healthy, starting, unhealthy or, of
+// /health/live, alive.
 type WorkerStatus struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`
