@@ -30,9 +30,11 @@ const keyJoin = "transaction.boundary.join.ms"
 
 // SourceOwnDef defines Troupe's own keys for sources.
 func SourceOwnDef() *config.Def {
-	return config.NewDef(at(define(keyJoin, config.Long, "20", config.Low,
+	return config.NewDef(at(define(keyJoin, config.Long, "0", config.Low,
 		"Milliseconds from the end of a transaction within which batches that come go into one transaction, with exactly-once delivery and "+
-			"transaction.boundary=poll: each batch is whole in one of them, and one that comes later is committed at once. "+
+			"transaction.boundary=poll: each batch is whole in one of them, and one that comes later is committed at once. 20 makes a source "+
+			"that polls quickly several times as fast. It has to stay well below the producer's transaction.timeout.ms. Not for "+
+			"connectors whose next poll tells their source that the batch before is safe: that batch may still wait for its commit. "+
 			"0: a transaction for each batch, as in Kafka Connect, and so it is always for tasks that want to know of commits.",
 		config.AtLeast(0)), groupOnce, 5, config.WidthShort, "Transaction boundary join"))
 }

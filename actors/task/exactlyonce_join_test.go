@@ -3,6 +3,7 @@ package task_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +31,9 @@ func springs(p *spring) func() connectors.SourceTask {
 	return func() connectors.SourceTask { return p }
 }
 
+// joins are the settings of a connector whose batches share transactions.
+var joins = map[string]string{"transaction.boundary.join.ms": "20"}
+
 // The offset that each transaction commits says which batches it holds.
 func TestOnceJoins(t *testing.T) {
 	for _, tt := range []struct {
@@ -38,15 +42,15 @@ func TestOnceJoins(t *testing.T) {
 		poll    func(context.Context, int) ([]data.SourceRecord, error)
 		offsets string
 	}{
-		{"at once", nil, batches(nil, []int{1}, []int{2}, []int{3}, []int{4, 5}), "1 5"},
+		{"at once", joins, batches(nil, []int{1}, []int{2}, []int{3}, []int{4, 5}), "1 5"},
 		{"within the time", map[string]string{"transaction.boundary.join.ms": "1000"}, spaced(300*time.Millisecond, 5), "1 4 5"},
-		{"too slow", nil, spaced(300*time.Millisecond, 5), "1 2 3 4 5"},
-		{"not at all", map[string]string{"transaction.boundary.join.ms": "0"}, batches(nil, []int{1}, []int{2}, []int{3}, []int{4, 5}), "1 2 3 5"},
+		{"too slow", joins, spaced(300*time.Millisecond, 5), "1 2 3 4 5"},
+		{"not at all", nil, batches(nil, []int{1}, []int{2}, []int{3}, []int{4, 5}), "1 2 3 5"},
 		{"with dead letters", map[string]string{
-			"errors.deadletterqueue.topic.name": "dead", "errors.deadletterqueue.topic.replication.factor": "1",
+			"transaction.boundary.join.ms": "20", "errors.deadletterqueue.topic.name": "dead", "errors.deadletterqueue.topic.replication.factor": "1",
 		}, batches(nil, []int{1}, []int{2}, []int{3}, []int{4, 5}), "1 2 3 5"},
 		{"intervals", map[string]string{
-			"transaction.boundary": "interval", "transaction.boundary.interval.ms": "0",
+			"transaction.boundary.join.ms": "20", "transaction.boundary": "interval", "transaction.boundary.interval.ms": "0",
 		}, batches(nil, []int{1}, []int{2}, []int{3}, []int{4, 5}), "1 2 3 5"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,7 +91,7 @@ func TestOnceJoinedWhilePolling(t *testing.T) {
 func TestOnceNothingJoinedForWhoIsTold(t *testing.T) {
 	c := &committing{spring: &spring{}}
 	c.poll = batches(nil, []int{1}, []int{2}, []int{3})
-	onOnce(t, sourcePlugin(func() connectors.SourceTask { return c }), nil, func(t *testing.T, o *once) {
+	onOnce(t, sourcePlugin(func() connectors.SourceTask { return c }), joins, func(t *testing.T, o *once) {
 		o.start()
 		o.after(1500 * time.Millisecond)
 		o.has("v1 v2 v3", "1 2 3")
@@ -140,7 +144,7 @@ func TestOnceJoinedBeforeAFailure(t *testing.T) {
 				}
 				return tt.last, tt.err
 			}}
-			onOnce(t, sourcePlugin(springs(p)), nil, func(t *testing.T, o *once) {
+			onOnce(t, sourcePlugin(springs(p)), joins, func(t *testing.T, o *once) {
 				o.start()
 				o.after(time.Second)
 				_ = o.failure(tt.text)
@@ -178,4 +182,42 @@ func TestOnceJoinedAndRefused(t *testing.T) {
 		_ = o.failure("Failed to flush offsets and/or records for task c-0")
 		o.has("v1", "1")
 	})
+}
+
+// A commit that fails is not tried again when the task ends: its offsets are handed out once, and records
+// would go without them.
+func TestOnceJoinedCommitFails(t *testing.T) {
+	nested := rec(2)
+	nested.SourcePartition = map[string]any{"p": map[string]any{}} // can't be stored
+	for name, poll := range map[string]func(context.Context, int) ([]data.SourceRecord, error){
+		"as the last": func(context.Context, int) ([]data.SourceRecord, error) {
+			return []data.SourceRecord{nested}, nil
+		},
+		"after a joined one": func(ctx context.Context, n int) ([]data.SourceRecord, error) {
+			switch n {
+			case 1:
+				return []data.SourceRecord{rec(1)}, nil
+			case 2:
+				return []data.SourceRecord{rec(3)}, nil
+			case 3:
+				return []data.SourceRecord{nested}, nil
+			}
+			return wait(ctx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onOnce(t, sourcePlugin(springs(&spring{poll: poll})), joins, func(t *testing.T, o *once) {
+				o.start()
+				o.after(3 * time.Second)
+				_ = o.failure("can't be stored")
+				records, offsets := "", ""
+				if name != "as the last" {
+					records, offsets = "v1", "1"
+				}
+				o.has(records, offsets)
+				o.kafka.Values("t", "after")
+				o.has(strings.TrimSpace(records+" after"), offsets)
+			})
+		})
+	}
 }

@@ -243,6 +243,7 @@ func (x *transactional) abort(ctx context.Context) error {
 		return nil
 	}
 	if err := x.producer.AbortTransaction(ctx); err != nil {
+		x.joining.broken = true
 		return errs.Connect.Wrap(err, "task %s", x.spec.ID)
 	}
 	x.log.Info("transaction aborted as the task asked")
@@ -257,7 +258,8 @@ func (x *transactional) abort(ctx context.Context) error {
 }
 
 // commit commits records and offsets, and tells the task.
-func (x *transactional) commit(ctx context.Context) error {
+func (x *transactional) commit(ctx context.Context) (err error) {
+	defer func() { x.joining.broken = x.joining.broken || err != nil }()
 	pairs, err := offsets.Encode(x.spec.ID.Connector, x.tracker.Committable().Offsets)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ type joining struct {
 	alarm  *time.Timer   // of the transaction under way, nil if none is set
 	late   error         // of a commit that an alarm made
 	held   []heldRecord  // of the batch under way, converted and not yet with the producer
-	broken bool          // a batch is in the transaction in part
+	broken bool          // a batch is in the transaction in part, or its end was tried and failed
 	// turn holds a token while the loop, or an alarm, has the transaction to itself; the loop gives it away
 	// while the task polls.
 	turn chan struct{}
@@ -81,7 +81,8 @@ func (x *transactional) putHeld() error {
 	return nil
 }
 
-// saveWhole commits the whole batches of a task that fails for a reason of its own.
+// saveWhole commits the whole batches of a task that fails for a reason of its own. It never tries a commit
+// again that failed: the tracker has handed the offsets out, so that records would go without them.
 func (x *transactional) saveWhole(ctx context.Context, why error) {
 	j := &x.joining
 	if j.within == 0 || !x.open || j.broken || j.late != nil || x.failedSend() != nil || kafka.Classify(why) == kafka.Fenced {
@@ -122,7 +123,7 @@ func (x *transactional) overdue() {
 	case <-j.over:
 		return
 	}
-	if !x.open || j.waits() || j.late != nil { // it was committed while this waited for its turn
+	if !x.open || j.waits() || j.late != nil || x.lease.Check() != nil { // it was committed while this waited for its turn
 		return
 	}
 	j.late = x.guard(func() error { return x.commit(x.hard) })

@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
 	"testing"
@@ -31,7 +32,8 @@ func TestTune(t *testing.T) {
 	t.Setenv("GOGC", "")
 	limit := debug.SetMemoryLimit(100 << 20)
 	Tune()
-	debug.SetMemoryLimit(limit)
+	debug.SetMemoryLimit(math.MaxInt64) // none, whatever this test was started with
+	t.Cleanup(func() { debug.SetMemoryLimit(limit) })
 	if heapFloor != nil {
 		t.Error("a floor within a limit of memory")
 	}
