@@ -355,6 +355,18 @@ func TestProbes(t *testing.T) {
 		step("/health?connectors=all", 500,
 			`{"status":"unhealthy","message":"2 of 2 connectors not in order: a (task 0 FAILED); b (connector UNASSIGNED, task 1 RESTARTING)"}`)
 		step("/health/ready?connectors=a,no/such", 404, `{"error_code":404,"message":"No status found for connector no/such"}`)
+		// One that is deleted between the list and its status is none of all, but is missed by who names it.
+		herder.connectors["gone"] = &fakeConnector{}
+		herder.before = func(_ context.Context, call string) error {
+			if call == "Status" {
+				delete(herder.connectors, "gone")
+			}
+			return nil
+		}
+		step("/health?connectors=all", 500,
+			`{"status":"unhealthy","message":"2 of 2 connectors not in order: a (task 0 FAILED); b (connector UNASSIGNED, task 1 RESTARTING)"}`)
+		step("/health?connectors=all,gone", 404, `{"error_code":404,"message":"No status found for connector gone"}`)
+		herder.before = nil
 		for i := range 30 {
 			name := fmt.Sprintf("x%02d", i)
 			herder.connectors[name], herder.states[name] = &fakeConnector{}, "FAILED"

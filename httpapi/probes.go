@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/troupe-connect/troupe/cluster/state"
+	"github.com/troupe-connect/troupe/connectors/errs"
 	"github.com/troupe-connect/troupe/httpapi/entity"
 )
 
@@ -37,16 +39,28 @@ func (s *Server) health(ctx context.Context, c *call) (answer, error) {
 	if len(wanted) == 0 {
 		return a, nil
 	}
-	names, err := s.named(ctx, c.herder, wanted)
-	if err != nil {
-		return answer{}, err
-	}
-	var wrong []string
-	for _, name := range names {
-		text, err := ailing(ctx, c.herder, name)
+	asked, all := namesIn(wanted)
+	names := asked
+	if all {
+		listed, err := c.herder.Connectors(ctx)
 		if err != nil {
 			return answer{}, err
 		}
+		names = slices.Concat(asked, listed)
+		slices.Sort(names)
+		names = slices.Compact(names)
+	}
+	var wrong []string
+	looked := 0
+	for _, name := range names {
+		text, err := ailing(ctx, c.herder, name)
+		if all && errors.Is(err, errs.NotFound) && !slices.Contains(asked, name) {
+			continue // deleted while we looked, or made just now
+		}
+		if err != nil {
+			return answer{}, err
+		}
+		looked++
 		if text != "" {
 			wrong = append(wrong, text)
 		}
@@ -56,7 +70,7 @@ func (s *Server) health(ctx context.Context, c *call) (answer, error) {
 	}
 	return answer{status: http.StatusInternalServerError, body: entity.WorkerStatus{
 		Status:  "unhealthy",
-		Message: fmt.Sprintf("%d of %d connectors not in order: %s", len(wrong), len(names), shortened(wrong)),
+		Message: fmt.Sprintf("%d of %d connectors not in order: %s", len(wrong), looked, shortened(wrong)),
 	}}, nil
 }
 
@@ -70,26 +84,21 @@ func shortened(texts []string) string {
 	return strings.Join(texts, "; ")
 }
 
-// named are the connectors that lists of names, or all, stand for; each once, in order.
-func (s *Server) named(ctx context.Context, h Herder, lists []string) ([]string, error) {
-	var names []string
+// namesIn are the connectors that lists name, and whether all are meant.
+func namesIn(lists []string) (names []string, all bool) {
 	for _, list := range lists {
 		for name := range strings.SplitSeq(list, ",") {
 			switch name = strings.TrimSpace(name); name {
 			case "":
 			case "all":
-				all, err := h.Connectors(ctx)
-				if err != nil {
-					return nil, err
-				}
-				names = append(names, all...)
+				all = true
 			default:
 				names = append(names, name)
 			}
 		}
 	}
 	slices.Sort(names)
-	return slices.Compact(names), nil
+	return slices.Compact(names), all
 }
 
 // ailing says what of a connector is not as it is to be, "" for nothing: one that was paused or stopped is

@@ -124,10 +124,13 @@ func (v *validation) deadLetters() config.Infos {
 		}
 		return v.someOf(SourceDeadLetterDef(), func(one config.Validated) bool { return len(one.Errors) > 0 })
 	}
-	return v.someOf(PutDeadLetterDef(), func(one config.Validated) bool {
-		_, given := v.props[one.Name]
-		return given
-	})
+	return v.someOf(PutDeadLetterDef(), v.isGiven)
+}
+
+// isGiven reports whether the configuration has the key.
+func (v *validation) isGiven(one config.Validated) bool {
+	_, given := v.props[one.Name]
+	return given
 }
 
 // someOf is the answer for some of the keys of a definition.

@@ -297,10 +297,7 @@ func (v *validation) sourceOwn() config.Infos {
 	if v.kind != plugin.Source {
 		return config.Infos{Groups: []string{}}
 	}
-	return v.someOf(SourceOwnDef(), func(one config.Validated) bool {
-		_, given := v.props[one.Name]
-		return given
-	})
+	return v.someOf(SourceOwnDef(), v.isGiven)
 }
 
 // Refusal is the error for a connector that is to be made or changed and whose validation has

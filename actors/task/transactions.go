@@ -59,7 +59,6 @@ func (x *transactional) flush(context.Context) error { return nil }
 func (x *transactional) enter() { x.boundary.enter() }
 
 func (x *transactional) begin(records []data.SourceRecord) error {
-	x.joining.held = x.joining.held[:0]
 	if err := x.boundary.begin(len(records)); err != nil || len(records) == 0 {
 		return err
 	}
@@ -243,7 +242,6 @@ func (x *transactional) abort(ctx context.Context) error {
 		return nil
 	}
 	if err := x.producer.AbortTransaction(ctx); err != nil {
-		x.joining.broken = true
 		return errs.Connect.Wrap(err, "task %s", x.spec.ID)
 	}
 	x.log.Info("transaction aborted as the task asked")
@@ -258,8 +256,8 @@ func (x *transactional) abort(ctx context.Context) error {
 }
 
 // commit commits records and offsets, and tells the task.
-func (x *transactional) commit(ctx context.Context) (err error) {
-	defer func() { x.joining.broken = x.joining.broken || err != nil }()
+func (x *transactional) commit(ctx context.Context) error {
+	x.joining.broken = true // also if it panics
 	pairs, err := offsets.Encode(x.spec.ID.Connector, x.tracker.Committable().Offsets)
 	if err != nil {
 		return err
@@ -269,6 +267,7 @@ func (x *transactional) commit(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	x.joining.broken = false
 	for i, f := range x.fates {
 		var md *connectors.RecordMetadata
 		if f.sent {

@@ -71,11 +71,12 @@ func (j *joining) committed() {
 // putHeld hands a batch that has been converted to the producer.
 func (x *transactional) putHeld() error {
 	for n, h := range x.joining.held {
+		x.joining.broken = n > 0
 		if err := x.put(&x.slab[h.i].rec, h.src); err != nil {
-			x.joining.broken = n > 0
 			return err
 		}
 	}
+	x.joining.broken = false
 	clear(x.joining.held) // the records are the task's again
 	x.joining.held = x.joining.held[:0]
 	return nil
@@ -85,7 +86,7 @@ func (x *transactional) putHeld() error {
 // again that failed: the tracker has handed the offsets out, so that records would go without them.
 func (x *transactional) saveWhole(ctx context.Context, why error) {
 	j := &x.joining
-	if j.within == 0 || !x.open || j.broken || j.late != nil || x.failedSend() != nil || kafka.Classify(why) == kafka.Fenced {
+	if j.within == 0 || !x.open || j.broken || x.failedSend() != nil || kafka.Classify(why) == kafka.Fenced {
 		return
 	}
 	if err := x.guard(func() error { return x.commit(ctx) }); err != nil {

@@ -5,9 +5,9 @@ import "unsafe"
 // Slab makes the values of records many at a time: strings and numbers in interfaces, structs and lists,
 // for each of which Go would set memory aside on its own. Converters that read use one.
 //
-// What a slab made lives as long as its neighbours in the same piece of memory, a kilobyte or four: a value
-// that is kept for long keeps these. One goroutine uses a slab. The zero value is ready, and costs nothing
-// until it is used.
+// What a slab made lives as long as its neighbours in the same piece of memory: a value that is kept for long
+// keeps up to 63 more, or 255 fields, and what they point to, payloads of other records among it. One
+// goroutine uses a slab. The zero value is ready, and costs nothing until it is used.
 type Slab struct {
 	strings []string
 	longs   []int64

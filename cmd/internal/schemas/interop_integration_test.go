@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -22,6 +21,7 @@ import (
 	"github.com/troupe-connect/troupe/codecs"
 	"github.com/troupe-connect/troupe/codecs/avro"
 	"github.com/troupe-connect/troupe/codecs/registry"
+	"github.com/troupe-connect/troupe/codecs/registry/registrytest"
 	"github.com/troupe-connect/troupe/connectors/data"
 )
 
@@ -154,7 +154,7 @@ func evolution(t *testing.T, o other, level string) {
 		written := want.asOld
 		if i == 2 {
 			written = want.asNew
-			call(t, http.MethodPut, o.url+"/config/"+ours.Topic+"-value", `{"compatibility":"`+level+`"}`)
+			registrytest.Call(t, http.MethodPut, o.url+"/config/"+ours.Topic+"-value", `{"compatibility":"`+level+`"}`)
 		}
 		if got := shown(t, asWritten, e.Topic, wire); got != written[i] {
 			t.Errorf("value %d as it was written is %s, want %s", i, got, written[i])
@@ -189,7 +189,7 @@ func evolution(t *testing.T, o other, level string) {
 		t.Errorf("Python reads of ours\n%q, want\n%q", read, slices.Concat(want.asOld, want.asNew))
 	}
 	// Back to the older schema: values of the newer are still there to be read.
-	call(t, http.MethodDelete, o.url+"/subjects/"+e.Topic+"-value/versions/2", "")
+	registrytest.Call(t, http.MethodDelete, o.url+"/subjects/"+e.Topic+"-value/versions/2", "")
 	oldest := converter(t, o.url, latest)
 	for i, wire := range e.Wire {
 		if got := shown(t, oldest, e.Topic, wire); got != want.asOld[i] {
@@ -208,23 +208,4 @@ func shown(t *testing.T, c codecs.Converter, topic, wire string) string {
 	}
 	text := strings.TrimSuffix(strings.TrimPrefix(data.Text(sv.Value), "Struct{"), "}")
 	return strings.ReplaceAll(text, ",", " ")
-}
-
-// call asks the registry something that has to succeed.
-func call(t *testing.T, method, url, body string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/vnd.schemaregistry.v1+json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		said, err := io.ReadAll(resp.Body)
-		t.Fatalf("%s %s: %s %s %v", method, url, resp.Status, said, err)
-	}
 }

@@ -2,6 +2,7 @@ package registrytest
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -83,20 +84,20 @@ func Records(t *testing.T, folder string) map[string][]byte {
 	return all
 }
 
-// Levels are those of compatibility at which Evolve has a schema evolve.
-var Levels = []string{"BACKWARD", "FORWARD", "FULL"}
+// levels are those of compatibility at which Evolve has a schema evolve.
+var levels = []string{"BACKWARD", "FORWARD", "FULL"}
 
 // Evolve has a schema evolve at each level, twice: Confluent's Python client writes what c reads, and c
 // writes what the client reads, under the same levels. want is what c reads of each record, by LEVEL-N, and
-// wantRead the JSON that the client makes of them. A
-// schema that no level allows has to be refused, here by an error that names the subject.
+// wantRead the JSON that the client makes of them. A schema that no level allows has to be refused, here by an
+// error that names the subject.
 func Evolve(t *testing.T, format, url string, c codecs.Converter, want map[string]string, wantRead string) {
 	t.Helper()
 	folder := t.TempDir()
 	ConfluentClient(t, "evolve", format, url, folder)
 	records := Records(t, folder)
 	values := map[string]data.SchemaAndValue{}
-	for _, level := range Levels {
+	for _, level := range levels {
 		for _, name := range []string{level + "-1", level + "-2"} {
 			v, err := c.ToConnect("py-"+format+"-"+strings.ToLower(level), records[name])
 			if err != nil {
@@ -108,7 +109,7 @@ func Evolve(t *testing.T, format, url string, c codecs.Converter, want map[strin
 			values[name] = v
 		}
 	}
-	for _, level := range Levels {
+	for _, level := range levels {
 		topic := "go-" + format + "-" + strings.ToLower(level)
 		for _, name := range []string{level + "-1", level + "-2"} {
 			b, err := c.FromConnect(topic, values[name].Schema, values[name].Value)
@@ -118,7 +119,7 @@ func Evolve(t *testing.T, format, url string, c codecs.Converter, want map[strin
 			if err := os.WriteFile(filepath.Join(folder, "go-"+name+".bin"), b, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			setLevel(t, url, topic+"-value", level)
+			Call(t, http.MethodPut, url+"/config/"+topic+"-value", `{"compatibility":"`+level+`"}`)
 		}
 		other := data.NewBuilder(data.StructType).Name(values[level+"-2"].Schema.Name()).Field("id", data.StringSchema).MustBuild()
 		_, err := c.FromConnect(topic, other, data.NewStruct(other).With("id", "x"))
@@ -131,10 +132,10 @@ func Evolve(t *testing.T, format, url string, c codecs.Converter, want map[strin
 	}
 }
 
-// setLevel sets a subject's compatibility.
-func setLevel(t *testing.T, url, subject, level string) {
+// Call asks a registry something that has to succeed.
+func Call(t *testing.T, method, url, body string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/config/"+subject, strings.NewReader(`{"compatibility":"`+level+`"}`))
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +146,7 @@ func setLevel(t *testing.T, url, subject, level string) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("level %s of %s: %s", level, subject, resp.Status)
+		said, err := io.ReadAll(resp.Body)
+		t.Fatalf("%s %s: %s %s %v", method, url, resp.Status, said, err)
 	}
 }

@@ -29,6 +29,7 @@ type guarantee struct {
 var guarantees = []guarantee{
 	{"at least once", "disabled", nil},
 	{"exactly once, poll", "enabled", nil},
+	{"exactly once, poll, joined", "enabled", map[string]string{"transaction.boundary.join.ms": "20"}},
 	{"exactly once, interval of 1 s", "enabled", map[string]string{"transaction.boundary": "interval", "transaction.boundary.interval.ms": "1000"}},
 }
 
@@ -115,18 +116,18 @@ func (b *bench) run(kind service.Kind, g guarantee, l load, file string) result 
 	}
 	maps.Copy(config, g.config)
 	n := a.Nodes[0]
-	began, cpu := time.Now(), cpuSeconds(b.t, n.PID())
+	began, cpu := time.Now(), n.CPU(b.t)
 	a.create("lines", 1, config)
 	a.reaches(topic, int64(l.lines)) // marks of transactions count too: one in 2000 and less
 	took := time.Since(began).Seconds()
-	cpu = cpuSeconds(b.t, n.PID()) - cpu
+	cpu = n.CPU(b.t) - cpu
 	a.halt("lines")
 	b.whole(topic, l)
 	n.Kill(b.t) // a JVM worker may hang in Jetty when it ends in order
 	if err := a.Admin.DeleteTopic(b.t.Context(), topic); err != nil {
 		b.t.Error(err)
 	}
-	return result{rate: float64(l.lines) / took, cpu: cpu * 1e6 / float64(l.lines)}
+	return result{rate: float64(l.lines) / took, cpu: cpu.Seconds() * 1e6 / float64(l.lines)}
 }
 
 // whole fails the test unless each line is in the topic once and in order.
@@ -144,21 +145,4 @@ func (b *bench) whole(topic string, l load) {
 	if err != nil || next != l.lines {
 		b.t.Errorf("%d lines of %d in %s: %v", next, l.lines, topic, err)
 	}
-}
-
-// cpuSeconds is what a process has used so far; Linux counts in hundredths of a second.
-func cpuSeconds(t *testing.T, pid int) float64 {
-	t.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(raw), ") ")
-	f := strings.Fields(rest)
-	user, err1 := strconv.Atoi(f[11])
-	system, err2 := strconv.Atoi(f[12])
-	if err1 != nil || err2 != nil {
-		t.Fatal(err1, err2)
-	}
-	return float64(user+system) / 100
 }
